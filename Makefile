@@ -1,0 +1,77 @@
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+WORKERS ?= 1
+SCHEDULERS ?= 1
+NAME ?=
+YES ?=
+TESTS ?= tests
+
+BIN := .venv/bin
+LOCAL := $(BIN)/python -m punctual.local
+LOCKS := requirements/build.txt requirements/dev.txt
+SETUP_DONE := .venv/.setup-$(shell cat $(LOCKS) pyproject.toml | cksum | tr ' ' '-')
+
+##@ Set up
+.PHONY: help setup requirements
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(SETUP_DONE) ## .venv with everything pinned; does nothing when nothing changed
+
+$(SETUP_DONE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Punctual needs Python 3.11 or newer: make setup PYTHON=python3.11" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  $(addprefix -r ,$(LOCKS))
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
+	@rm -f .venv/.setup-* && touch $@
+
+requirements: ## write the pinned requirements anew from pyproject.toml
+	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	$(PYTHON) -m venv $$tmp/venv; $$tmp/venv/bin/pip install --quiet uv; \
+	uv="$$tmp/venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --upgrade"; \
+	$$uv pyproject.toml -o requirements/base.txt; \
+	$$uv pyproject.toml --group dev -o requirements/dev.txt; \
+	echo 'hatchling>=1.27' | $$uv - -o requirements/build.txt
+
+##@ Run it on this machine
+.PHONY: run up down start reset
+run: setup ## start everything, run a first job, stay until Ctrl-C, leave nothing running
+	@$(LOCAL) run --workers $(WORKERS) --schedulers $(SCHEDULERS)
+
+up: setup ## the same in the background: make up WORKERS=3 SCHEDULERS=2
+	@$(LOCAL) up --workers $(WORKERS) --schedulers $(SCHEDULERS)
+
+down: setup ## stop all of it
+	@$(LOCAL) down
+
+start: setup ## start one process again: make start NAME=worker-2
+	@$(LOCAL) start '$(NAME)'
+
+reset: setup ## throw the local data away; asks unless YES=1
+	@$(LOCAL) reset $(if $(filter 1,$(YES)),--yes)
+
+##@ Check it
+.PHONY: fmt check-fast test check
+fmt: setup ## format, and mend what can be mended mechanically
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+check-fast: setup ## format, lint, types, import contracts, shape, unit tests: before each commit
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pytest -q tests/architecture tests/unit
+
+test: setup ## every test, on real components: make test TESTS=tests/integration
+	@$(BIN)/pytest $(TESTS)
+
+check: check-fast test ## everything that must hold

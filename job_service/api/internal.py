@@ -1,0 +1,121 @@
+"""Internal routes: what schedulers and workers call, in batches, each idempotent. Not for clients.
+
+Bodies are validated from bytes by the contract's models; replies are their JSON.
+"""
+
+from typing import Any, Protocol
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from job_service.api.models import public_execution
+from job_service.operations.claim_due import ClaimDue
+from job_service.operations.keep_sessions import KeepSessions
+from job_service.operations.lease_attempts import LeaseAttempts
+from job_service.operations.problems import NotFound
+from job_service.operations.release_attempts import ReleaseAttempts
+from job_service.operations.report_attempts import ReportAttempts
+from job_service.operations.wait_for_cancels import WaitForCancels
+from shared.contracts.base import Message
+from shared.contracts.claims import ClaimReply, ClaimRequest
+from shared.contracts.leases import LeaseReply, LeaseRequest, ReleaseReply, ReleaseRequest
+from shared.contracts.nodes import (
+    AskCancels,
+    Cancels,
+    Compare,
+    Holdings,
+    Leave,
+    Left,
+    Registered,
+    RegisterNode,
+    Renew,
+    Renewed,
+)
+from shared.contracts.reports import ParkReply, ParkRequest, ReportReply, ReportRequest
+
+
+class ParkStore(Protocol):
+    """Keeps records that are no dispatch."""
+
+    async def park(self, records: Any) -> int: ...
+
+
+class ReadExecution(Protocol):
+    """Reads one execution."""
+
+    async def execution(self, execution_id: UUID) -> Any: ...
+
+
+def said(message: Message) -> Response:
+    """A message as a reply."""
+    return Response(message.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def session_routes(sessions: KeepSessions, cancels: WaitForCancels) -> APIRouter:
+    """Register, renew, compare, cancels, leave."""
+    router = APIRouter(prefix="/internal/v1/nodes", tags=["internal"])
+
+    @router.post("", response_model=Registered)
+    async def register(body: RegisterNode) -> Response:
+        return said(await sessions.register(body))
+
+    @router.post("/{node}/renew", response_model=Renewed)
+    async def renew(node: UUID, body: Renew) -> Response:
+        return said(await sessions.renew(node, body))
+
+    @router.post("/{node}/compare", response_model=Holdings)
+    async def compare(node: UUID, body: Compare) -> Response:
+        return said(await sessions.compare(node))
+
+    @router.post("/{node}/cancels", response_model=Cancels)
+    async def ask_cancels(node: UUID, body: AskCancels) -> Response:
+        return said(await cancels.ask(node, body))
+
+    @router.post("/{node}/leave", response_model=Left)
+    async def leave(node: UUID, body: Leave) -> Response:
+        return said(await sessions.leave(node))
+
+    return router
+
+
+def attempt_routes(
+    claims: ClaimDue,
+    leases: LeaseAttempts,
+    releases: ReleaseAttempts,
+    reports: ReportAttempts,
+    parked: ParkStore,
+    read: ReadExecution,
+) -> APIRouter:
+    """Claims, leases, releases, reports, parked records."""
+    router = APIRouter(prefix="/internal/v1", tags=["internal"])
+
+    @router.post("/claims", response_model=ClaimReply)
+    async def claim(body: ClaimRequest) -> Response:
+        return said(await claims.claim(body))
+
+    @router.post("/leases", response_model=LeaseReply)
+    async def lease(body: LeaseRequest) -> Response:
+        return said(await leases.lease(body))
+
+    @router.post("/releases", response_model=ReleaseReply)
+    async def release(body: ReleaseRequest) -> Response:
+        return said(await releases.release(body))
+
+    @router.post("/reports", response_model=ReportReply)
+    async def report(body: ReportRequest) -> Response:
+        return said(await reports.report(body))
+
+    @router.post("/parked", response_model=ParkReply)
+    async def park(body: ParkRequest) -> Response:
+        return said(ParkReply(parked=await parked.park(body.records)))
+
+    @router.get("/executions/{execution_id}")
+    async def execution(execution_id: UUID) -> Response:
+        row = await read.execution(execution_id)
+        if row is None:
+            raise NotFound("execution", execution_id)
+        data = public_execution(row)
+        return JSONResponse({"success": True, "message": "Execution", "data": data})
+
+    return router

@@ -1,0 +1,242 @@
+"""The public shapes of a job (contract.md section 2)."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+
+from job_service.domain.job import Job, NewJob
+from job_service.domain.priority import band_of
+from job_service.operations.problems import Invalid
+from shared.contracts.base import PublicTime, rfc3339
+from shared.contracts.nodes import TypeName
+
+MAX_PAYLOAD_BYTES = 65_536
+MAX_NAME_CHARS = 200
+MAX_LABELS = 16
+MAX_KEY_CHARS = 255
+
+_DATE_ONLY = re.compile(r"^\s*\d{4}-\d{2}-\d{2}\s*$")
+
+
+def _request_time(value: Any) -> datetime:
+    """RFC 3339; without a zone it is UTC; a date alone is refused."""
+    if not isinstance(value, str):
+        raise ValueError("a time is a string like 2026-11-21T10:00:00Z")
+    if _DATE_ONLY.match(value):
+        raise ValueError("a date alone is no time; write 2026-11-21T10:00:00Z")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("no such time; write it like 2026-11-21T10:00:00Z") from None
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is out of range") from None
+    if not 1970 <= moment.year <= 9998:
+        raise ValueError("a time lies between 1970 and 9998")
+    return moment
+
+
+RequestTime = Annotated[datetime, BeforeValidator(_request_time)]
+Label = Annotated[str, Field(min_length=1, max_length=100)]
+Labels = Annotated[dict[Label, Label], Field(max_length=MAX_LABELS)]
+
+
+class RequestModel(BaseModel):
+    """Strict: unknown fields are refused, and so is `"3"` where 3 is meant."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", strict=True, frozen=True
+    )
+
+
+class CreateJob(RequestModel):
+    """A job to create. All but `name` and `jobType` have defaults."""
+
+    name: str = Field(min_length=1, max_length=MAX_NAME_CHARS)
+    job_type: TypeName
+    payload: JsonValue = None
+    scheduled_time: RequestTime | None = None
+    priority: int = Field(default=0, ge=-100, le=100)
+    max_attempts: int = Field(default=3, ge=1, le=100)
+    timeout_seconds: float | None = Field(default=None, gt=0, le=604_800)
+    expires_at: RequestTime | None = None
+    ordering_key: str | None = Field(default=None, min_length=1, max_length=200)
+    labels: Labels = Field(default_factory=dict)
+
+    def to_new_job(
+        self, job_id: UUID, *, traceparent: str | None, key: str | None, body_hash: bytes | None
+    ) -> NewJob:
+        """The job with every default filled in.
+
+        Raises:
+            Invalid: the payload is too large, or a text holds a NUL character.
+        """
+        payload = self._payload()
+        for where, text in (("name", self.name), ("payload", payload), ("key", key)):
+            if text is not None and ("\x00" in text or "\\u0000" in text):
+                raise Invalid(where, "NUL characters cannot be stored; leave them out")
+        return NewJob(
+            id=job_id,
+            name=self.name,
+            job_type=self.job_type,
+            payload=payload,
+            scheduled_time=self.scheduled_time,
+            priority=self.priority,
+            band=band_of(self.priority),
+            max_attempts=self.max_attempts,
+            timeout_seconds=self.timeout_seconds,
+            expires_at=self.expires_at,
+            ordering_key=self.ordering_key,
+            labels=json.dumps(self.labels),
+            traceparent=traceparent,
+            idempotency_key=key,
+            body_hash=body_hash,
+        )
+
+    def _payload(self) -> str | None:
+        """JSON text. A string that holds a JSON object is that object (the reference system's form)."""
+        value: Any = self.payload
+        if value is None:
+            return None
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            try:
+                inside = json.loads(value)
+            except ValueError:
+                inside = None
+            value = inside if isinstance(inside, dict) else value
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise Invalid("payload", "NaN and Infinity are no JSON") from None
+        if len(text.encode()) > MAX_PAYLOAD_BYTES:
+            raise Invalid("payload", f"larger than {MAX_PAYLOAD_BYTES} bytes; send a reference")
+        return text
+
+
+class ChangeJob(RequestModel):
+    """What PATCH may change; what is left out stays."""
+
+    scheduled_time: RequestTime | None = None
+    priority: int | None = Field(default=None, ge=-100, le=100)
+    labels: Labels | None = None
+
+
+class SetState(RequestModel):
+    """The reference contract's transition call."""
+
+    status: Literal[
+        "CREATED",
+        "SCHEDULED",
+        "RUNNING",
+        "SUCCESS",
+        "FAILED",
+        "CANCELLED",
+        "STOPPED",
+        "WAITING",
+        "EXPIRED",
+        "ABANDONED",
+    ]
+    version: int | None = Field(default=None, ge=0, le=2_147_483_647)
+    lease_token: str | None = Field(default=None, max_length=200)
+
+
+class PublicJob(BaseModel):
+    """A job as clients see it."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    job_id: UUID
+    name: str
+    status: str
+    job_type: str
+    payload: Any
+    scheduled_time: PublicTime
+    priority: int
+    ordering_key: str | None
+    attempt: int
+    failures: int
+    lost: int
+    max_attempts: int
+    timeout_seconds: float | None
+    expires_at: PublicTime | None
+    next_attempt_at: PublicTime | None
+    cancel_requested: bool
+    labels: dict[str, str]
+    created_at: PublicTime
+    updated_at: PublicTime
+    started_at: PublicTime | None
+    finished_at: PublicTime | None
+    lateness_ms: float | None
+    result: Any
+    error: str | None
+    version: int
+
+
+_SAME = [f for f in PublicJob.model_fields if f not in {"job_id", "status"}]
+
+
+def public_job(job: Job) -> dict[str, Any]:
+    """A job in its public form, ready for JSON."""
+    values = {name: getattr(job, name) for name in _SAME}
+    shown = PublicJob(job_id=job.id, status=job.status.value, **values)
+    return shown.model_dump(mode="json", by_alias=True)
+
+
+def public_history(row: Any) -> dict[str, Any]:
+    """A history row in its public form."""
+    return {
+        "version": row["version"],
+        "from": row["from_status"],
+        "to": row["to_status"],
+        "attempt": row["attempt"],
+        "node": None if row["node"] is None else str(row["node"]),
+        "at": rfc3339(row["at"]),
+        "reason": row["reason"],
+        "actor": row["actor"],
+    }
+
+
+def public_execution(row: Any) -> dict[str, Any]:
+    """An execution in its public form. Lateness is counted from its own due time."""
+    started, due = row["started_at"], row["due_at"]
+    late = None if started is None else round((started - due).total_seconds() * 1000, 3)
+    return {
+        "executionId": str(row["id"]),
+        "jobId": str(row["job_id"]),
+        "attempt": row["attempt"],
+        "node": str(row["node"]),
+        "status": row["status"],
+        "leasedAt": rfc3339(row["leased_at"]),
+        "startedAt": None if started is None else rfc3339(started),
+        "endedAt": None if row["ended_at"] is None else rfc3339(row["ended_at"]),
+        "latenessMs": late,
+        "error": row["error"],
+        "notes": row["notes"],
+    }
+
+
+def public_node(row: Any) -> dict[str, Any]:
+    """A node in its public form. `silent`: its session has run out but it is not declared dead yet."""
+    state = "silent" if row["state"] == "live" and row["silent"] else row["state"]
+    return {
+        "nodeId": str(row["id"]),
+        "role": row["role"],
+        "state": state,
+        "address": row["address"],
+        "slots": row["slots"],
+        "holdSlots": row["hold_slots"],
+        "running": row["running"],
+        "held": row["held"],
+        "types": list(row["types"]),
+        "topicPartitions": list(row["topic_partitions"]),
+        "version": row["version"],
+        "registeredAt": rfc3339(row["registered_at"]),
+        "lastSeenAt": rfc3339(row["last_seen_at"]),
+        "diedAt": None if row["died_at"] is None else rfc3339(row["died_at"]),
+    }

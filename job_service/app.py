@@ -1,0 +1,245 @@
+"""The composition root of job_service: the one place that knows every part."""
+
+import asyncio
+import random
+import secrets
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import FastAPI
+
+from job_service.api import internal, jobs, nodes, probes, problems
+from job_service.api.body_limit import BodyLimit
+from job_service.duties.end_overdue import EndOverdue
+from job_service.duties.expire import Expire
+from job_service.duties.fold_counts import FoldCounts
+from job_service.duties.make_partitions import MakePartitions
+from job_service.duties.reap import Reap
+from job_service.duties.reconcile import Reconcile
+from job_service.duties.retain import Keep, Retain
+from job_service.operations.change_by_client import Bells, ChangeByClient
+from job_service.operations.claim_due import ClaimDue
+from job_service.operations.create_jobs import CreateJobs
+from job_service.operations.doorbell import Doorbell
+from job_service.operations.keep_sessions import KeepSessions
+from job_service.operations.lease_attempts import LeaseAttempts
+from job_service.operations.release_attempts import ReleaseAttempts
+from job_service.operations.report_attempts import ReportAttempts
+from job_service.operations.wait_for_cancels import WaitForCancels
+from job_service.postgres.claims import Claims
+from job_service.postgres.client_changes import OUTSIDE, ClientChanges
+from job_service.postgres.counts import Counts
+from job_service.postgres.database import Database
+from job_service.postgres.jobs import Jobs
+from job_service.postgres.leases import Leases, LeaseTerms
+from job_service.postgres.nodes import Nodes
+from job_service.postgres.notifier import Notifier
+from job_service.postgres.overdue import Overdue
+from job_service.postgres.parked import Parked
+from job_service.postgres.partitions import Partitions
+from job_service.postgres.readiness import database_problem
+from job_service.postgres.reaping import Reaping, ReapTerms
+from job_service.postgres.reports import Reports
+from job_service.settings import JobServiceSettings
+from shared.contracts.states import NodeRole
+from shared.runtime.periodic import Periodic
+from shared.runtime.serve import HttpServer, Stop
+
+DEFAULT_TIMEOUT_SECONDS = 300.0
+"""Where neither the job nor its type names a time."""
+
+DEADLINE_GRACE_SECONDS = 10.0
+"""The server ends an attempt this long after its time-out (R16)."""
+
+TICK_GAP_SECONDS = 2.0
+"""A gap between two ticks of the reaper that brings an amnesty (R14)."""
+
+DEAD_NODES_KEPT_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The database, by aggregate."""
+
+    database: Database
+    jobs: Jobs
+    claims: Claims
+    leases: Leases
+    reports: Reports
+    changes: ClientChanges
+    nodes: Nodes
+    reaping: Reaping
+    overdue: Overdue
+    parked: Parked
+    partitions: Partitions
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What job_service does for others."""
+
+    create: CreateJobs
+    change: ChangeByClient
+    claims: ClaimDue
+    leases: LeaseAttempts
+    releases: ReleaseAttempts
+    reports: ReportAttempts
+    sessions: KeepSessions
+    cancels: WaitForCancels
+
+
+def make_stores(settings: JobServiceSettings) -> Stores:
+    """Connect the aggregates to one pool."""
+    database = Database(settings.database)
+    poison, retry = settings.poison, settings.retry
+    terms = LeaseTerms(poison.suspect_after, DEFAULT_TIMEOUT_SECONDS, DEADLINE_GRACE_SECONDS)
+    reap_terms = ReapTerms(
+        grace_seconds=settings.lease.grace,
+        amnesty_seconds=max(settings.lease.ttl, settings.lease.scheduler_ttl),
+        gap_seconds=TICK_GAP_SECONDS,
+        suspect_after=poison.suspect_after,
+        poison_losses=poison.losses,
+    )
+    return Stores(
+        database=database,
+        jobs=Jobs(database, lookahead_seconds=settings.claim.lookahead),
+        claims=Claims(
+            database,
+            lookahead_seconds=settings.claim.lookahead,
+            look_after_seconds=settings.reconcile.passed_after,
+        ),
+        leases=Leases(database, terms),
+        reports=Reports(database, base_seconds=retry.base, cap_seconds=retry.cap),
+        changes=ClientChanges(
+            database,
+            default_timeout_seconds=DEFAULT_TIMEOUT_SECONDS,
+            deadline_grace_seconds=DEADLINE_GRACE_SECONDS,
+        ),
+        nodes=Nodes(database),
+        reaping=Reaping(database, reap_terms),
+        overdue=Overdue(
+            database,
+            regardless_seconds=settings.reconcile.regardless_after,
+            gap_seconds=TICK_GAP_SECONDS,
+            base_seconds=retry.base,
+            cap_seconds=retry.cap,
+        ),
+        parked=Parked(database),
+        partitions=Partitions(database),
+        counts=Counts(database),
+    )
+
+
+def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) -> Operations:
+    """Wire the operations to their stores."""
+    due = bells.due
+    ttl = {
+        NodeRole.WORKER: settings.lease.ttl,
+        NodeRole.SCHEDULER: settings.lease.scheduler_ttl,
+    }
+    return Operations(
+        create=CreateJobs(stores.jobs, due),
+        change=ChangeByClient(
+            stores.changes,
+            stores.jobs,
+            stores.reports,
+            bells,
+            outside=OUTSIDE,
+            secret=partial(secrets.token_urlsafe, 24),
+            uniform=random.random,
+        ),
+        claims=ClaimDue(stores.claims, due),
+        leases=LeaseAttempts(
+            stores.leases,
+            stores.nodes,
+            due,
+            suspect_after=settings.poison.suspect_after,
+            uniform=random.random,
+        ),
+        releases=ReleaseAttempts(stores.leases, due),
+        reports=ReportAttempts(stores.reports, due, uniform=random.random),
+        sessions=KeepSessions(stores.nodes, due, ttl_seconds=ttl),
+        cancels=WaitForCancels(stores.nodes, bells.cancels),
+    )
+
+
+def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> list[Periodic]:
+    """The periodic duties; any number of replicas may run them."""
+    keep = Keep(
+        jobs_seconds=settings.retention.jobs,
+        parked_seconds=settings.retention.parked,
+        parked_rows=settings.retention.parked_rows,
+        keys_seconds=settings.retention.idempotency,
+        nodes_seconds=DEAD_NODES_KEPT_SECONDS,
+    )
+    reap = Reap(stores.reaping, due)
+    reconcile = Reconcile(stores.overdue, due)
+    end_overdue = EndOverdue(stores.overdue, due, uniform=random.random)
+    expire = Expire(stores.overdue)
+    fold = FoldCounts(stores.counts)
+    partitions = MakePartitions(stores.partitions)
+    retain = Retain(stores.partitions, stores.parked, stores.reaping, keep)
+    return [
+        Periodic("reap", reap.run_once, every_seconds=reap.EVERY_SECONDS),
+        Periodic("reconcile", reconcile.run_once, every_seconds=reconcile.EVERY_SECONDS),
+        Periodic("end_overdue", end_overdue.run_once, every_seconds=end_overdue.EVERY_SECONDS),
+        Periodic("expire", expire.run_once, every_seconds=expire.EVERY_SECONDS),
+        Periodic("fold_counts", fold.run_once, every_seconds=fold.EVERY_SECONDS),
+        Periodic("make_partitions", partitions.run_once, every_seconds=partitions.EVERY_SECONDS),
+        Periodic("retain", retain.run_once, every_seconds=retain.EVERY_SECONDS),
+    ]
+
+
+def make_app(stores: Stores, operations: Operations) -> FastAPI:
+    """The HTTP application."""
+    app = FastAPI(title="Punctual job service", version=probes.product_version())
+    problems.install(app)
+    app.include_router(probes.routes(partial(database_problem, stores.database)))
+    app.include_router(jobs.routes(operations.create, operations.change, stores.jobs))
+    app.include_router(nodes.routes(stores.nodes))
+    app.include_router(internal.session_routes(operations.sessions, operations.cancels))
+    app.include_router(
+        internal.attempt_routes(
+            operations.claims,
+            operations.leases,
+            operations.releases,
+            operations.reports,
+            stores.parked,
+            stores.jobs,
+        )
+    )
+    app.add_middleware(BodyLimit)
+    return app
+
+
+async def serve(settings: JobServiceSettings) -> None:
+    """Run job_service until it is asked to stop."""
+    stop = Stop()
+    stop.listen()
+    stores = make_stores(settings)
+    notifier = Notifier(settings.database.url, connect_timeout=settings.database.connect_timeout)
+    bells = Bells(
+        due=Doorbell(partial(notifier.rang, "punctual_due")),
+        cancels=Doorbell(partial(notifier.rang, "punctual_cancels")),
+    )
+    notifier.carry({"punctual_due": bells.due, "punctual_cancels": bells.cancels})
+    app = make_app(stores, make_operations(settings, stores, bells))
+    address = settings.job_service
+    server = HttpServer(app, host=address.host, port=address.port)
+    await server.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(notifier.run())]
+            running += [
+                group.create_task(duty.run(), name=duty.name)
+                for duty in make_duties(settings, stores, bells.due)
+            ]
+            await stop.wait()
+            bells.due.close()
+            bells.cancels.close()
+            await server.stop()
+            for task in running:
+                task.cancel()
+    finally:
+        await stores.database.close()

@@ -1,0 +1,104 @@
+"""Retention: settled jobs that are old enough go, with their history and executions.
+
+A day whose jobs are all settled and old is dropped as partitions; in one that still has a live or young job
+the others are deleted singly (R13).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from job_service.domain.days import Day
+
+TABLES = ("job_history", "executions")
+BATCH = 1_000
+BATCHES_PER_ROUND = 20
+EVER_SECONDS = 1e9
+"""A job that was locked or revived meanwhile keeps its day."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long, in seconds, and how many rows of parked records."""
+
+    jobs_seconds: float
+    parked_seconds: float
+    parked_rows: int
+    keys_seconds: float
+    nodes_seconds: float
+
+
+class DayStore(Protocol):
+    """What it needs of the partitions."""
+
+    async def today(self) -> date: ...
+    async def days(self, table: str) -> list[Day]: ...
+    async def has_unsettled(self, day: Day) -> bool: ...
+    async def has_recent(self, day: Day, within_seconds: float) -> bool: ...
+    async def delete_settled(
+        self, day: Day, older_than_seconds: float, limit: int, after: UUID, *, singly: bool
+    ) -> tuple[int, UUID | None]: ...
+    async def drop(self, table: str, day: Day) -> None: ...
+    async def expire_keys(self, older_than_seconds: float, limit: int) -> int: ...
+
+
+class ParkedStore(Protocol):
+    """What it needs of the parked records."""
+
+    async def expire(self, older_than_seconds: float, keep_rows: int, limit: int) -> int: ...
+
+
+class DeadNodes(Protocol):
+    """What it needs of the nodes."""
+
+    async def prune(self, older_than_seconds: float) -> int: ...
+
+
+class Retain:
+    """One round over the days that are old enough."""
+
+    EVERY_SECONDS = 600.0
+
+    def __init__(self, days: DayStore, parked: ParkedStore, nodes: DeadNodes, keep: Keep) -> None:
+        self._days = days
+        self._parked = parked
+        self._nodes = nodes
+        self._keep = keep
+
+    async def run_once(self) -> Mapping[str, int]:
+        """Counts: jobs `deleted`, partitions `dropped`, `parked` records, `keys` and `nodes` forgotten."""
+        counts = {"deleted": 0, "dropped": 0, "more": 0}
+        today = await self._days.today()
+        cutoff = today - timedelta(seconds=self._keep.jobs_seconds)
+        for day in await self._days.days("job_history"):
+            if day.date < cutoff:
+                await self._clear(day, counts)
+        keep = self._keep
+        parked = await self._parked.expire(keep.parked_seconds, keep.parked_rows, BATCH)
+        keys = await self._days.expire_keys(keep.keys_seconds, BATCH)
+        nodes = await self._nodes.prune(keep.nodes_seconds)
+        counts["more"] |= int(parked >= BATCH or keys >= BATCH)
+        return {**counts, "parked": parked, "keys": keys, "nodes": nodes}
+
+    async def _clear(self, day: Day, counts: dict[str, int]) -> None:
+        whole = not await self._days.has_unsettled(day) and not await self._days.has_recent(
+            day, self._keep.jobs_seconds
+        )
+        after = UUID(int=0)
+        for _ in range(BATCHES_PER_ROUND):
+            deleted, last = await self._days.delete_settled(
+                day, self._keep.jobs_seconds, BATCH, after, singly=not whole
+            )
+            counts["deleted"] += deleted
+            if deleted < BATCH or last is None:
+                break
+            after = last
+        else:
+            counts["more"] = 1
+            return
+        if whole and not await self._days.has_recent(day, EVER_SECONDS):
+            for table in TABLES:
+                await self._days.drop(table, day)
+                counts["dropped"] += 1

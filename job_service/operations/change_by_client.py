@@ -1,0 +1,231 @@
+"""What a client may change: cancel, reschedule, and the state by hand (R17).
+
+Zero rows changed is a typed answer: the job is read again, and it is missing, at another version, or in a
+state from which the state table knows no such way.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from job_service.domain.ended import Ended
+from job_service.domain.job import Job
+from job_service.domain.lifecycle import allowed_to_clients
+from job_service.domain.wanted import Change, Wanted
+from job_service.operations.doorbell import Doorbell
+from job_service.operations.outcomes import Unknown
+from job_service.operations.problems import (
+    IllegalTransition,
+    LeaseLost,
+    NotFound,
+    VersionConflict,
+)
+from shared.contracts.states import JobStatus
+from shared.kernel.ids import new_id
+
+
+class ChangeStore(Protocol):
+    """What a client's changes need of the database."""
+
+    async def cancel(self, wanted: Wanted) -> Job | None: ...
+    async def change(self, wanted: Wanted, change: Change) -> Job | None: ...
+    async def schedule_now(self, wanted: Wanted, sources: list[str]) -> Job | None: ...
+    async def start_outside(
+        self, wanted: Wanted, execution_id: UUID, token_hash: bytes
+    ) -> Job | None: ...
+    async def outside_holder(self, job_id: UUID) -> Any: ...
+    async def done_by(self, wanted: Wanted) -> bool: ...
+
+
+class ReadStore(Protocol):
+    """Reading a job."""
+
+    async def get(self, job_id: UUID) -> Job | None: ...
+
+
+class EndStore(Protocol):
+    """Ending an attempt."""
+
+    async def record(
+        self, node: UUID, starts: Sequence[Any], ends: Sequence[Ended]
+    ) -> tuple[dict[tuple[UUID, int], str], datetime]: ...
+
+
+@dataclass(frozen=True)
+class Bells:
+    """`due` rings when something may be claimed, `cancels` when a holder is to hear of a cancel."""
+
+    due: Doorbell
+    cancels: Doorbell
+
+
+class ChangeByClient:
+    """A client's changes to one job."""
+
+    def __init__(
+        self,
+        store: ChangeStore,
+        jobs: ReadStore,
+        ends: EndStore,
+        bells: Bells,
+        *,
+        outside: UUID,
+        secret: Callable[[], str],
+        uniform: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._ends = ends
+        self._bells = bells
+        self._outside = outside
+        self._secret = secret
+        self._uniform = uniform
+
+    async def cancel(self, job_id: UUID, version: int | None = None) -> tuple[Job, bool]:
+        """Cancel; the job, and whether it is over now (else the holder was asked).
+
+        Raises:
+            Problem: not found, stale version, or nothing left to cancel.
+        """
+        wanted = Wanted(job_id, version, new_id())
+        job = await self._do(wanted, self._store.cancel)
+        if job is None:
+            job = await self._read(wanted)
+            if not (
+                job.cancel_requested and job.status in {JobStatus.SCHEDULED, JobStatus.RUNNING}
+            ):
+                raise self._illegal(job, "cancelled")
+        self._bells.cancels.wake_all()
+        self._bells.cancels.ring()
+        self._bells.due.ring()
+        return job, job.status is JobStatus.CANCELLED
+
+    async def change(self, job_id: UUID, version: int, change: Change) -> Job:
+        """Reschedule, reprioritise, relabel a job that nobody holds.
+
+        Raises:
+            Problem: not found, stale version, or held, running or settled.
+        """
+        wanted = Wanted(job_id, version, new_id())
+        job = await self._do(wanted, lambda w: self._store.change(w, change))
+        if job is None:
+            raise self._illegal(await self._read(wanted), "changed")
+        self._bells.due.ring()
+        return job
+
+    async def schedule_now(
+        self, job_id: UUID, version: int | None, sources: Sequence[JobStatus]
+    ) -> Job:
+        """Make it due now: by hand from CREATED or FAILED, `retry` from FAILED only.
+
+        Raises:
+            Problem: not found, stale version, or not in one of `sources`.
+        """
+        wanted = Wanted(job_id, version, new_id())
+        names = [s.value for s in sources]
+        job = await self._do(wanted, lambda w: self._store.schedule_now(w, names))
+        if job is None:
+            raise self._illegal(await self._read(wanted), "scheduled")
+        self._bells.due.ring()
+        return job
+
+    async def start_by_hand(self, job_id: UUID, version: int | None) -> tuple[Job, str]:
+        """Start an attempt for an executor outside; the job and the lease token that ends it.
+
+        Raises:
+            Problem: not found, stale version, or not SCHEDULED and free.
+        """
+        wanted = Wanted(job_id, version, new_id())
+        token = self._secret()
+        execution_id = new_id()
+        job = await self._do(
+            wanted, lambda w: self._store.start_outside(w, execution_id, _hash(token))
+        )
+        if job is None:
+            raise self._illegal(await self._read(wanted), "started")
+        return job, token
+
+    async def end_by_hand(
+        self, job_id: UUID, version: int | None, status: JobStatus, token: str | None
+    ) -> Job:
+        """End an attempt that was started by hand, with its token.
+
+        Raises:
+            Problem: not found, stale version, not running, or held by somebody else (lease-lost).
+        """
+        job = await self._read(Wanted(job_id, version, new_id()))
+        if job.status is not JobStatus.RUNNING:
+            raise self._illegal(job, f"set to {status}")
+        holder = await self._store.outside_holder(job_id)
+        if holder is None or token is None or not _fits(holder["token_hash"], token):
+            raise LeaseLost(
+                "Only the holder of this attempt's leaseToken may end it; "
+                "an attempt that a worker runs is not ended by hand. Use cancel to stop it."
+            )
+        accepted, _ = await self._ends.record(
+            self._outside, [], [self._ended(job_id, holder["attempt"], job, status)]
+        )
+        if (job_id, holder["attempt"]) not in accepted:
+            raise LeaseLost("The attempt ended meanwhile; read the job again.")
+        self._bells.due.ring()
+        return await self._read(Wanted(job_id, None, new_id()))
+
+    def _ended(self, job_id: UUID, attempt: int, job: Job, status: JobStatus) -> Ended:
+        failed = status is JobStatus.FAILED
+        return Ended(
+            job_id=job_id,
+            attempt=attempt,
+            outcome=status.value,
+            started_at=job.started_at,
+            ended_at=datetime.now(UTC),
+            result=None,
+            error="set to FAILED by hand" if failed else None,
+            result_hash=hashlib.sha256(status.value.encode()).digest(),
+            reason="by-hand",
+            retry=True,
+            wait_seconds=None,
+            uniform=self._uniform(),
+        )
+
+    async def _do(
+        self, wanted: Wanted, statement: Callable[[Wanted], Awaitable[Job | None]]
+    ) -> Job | None:
+        """Run it; after an unknown commit re-read by the operation's id before answering (R27)."""
+        try:
+            return await statement(wanted)
+        except Unknown:
+            if await self._store.done_by(wanted):
+                return await self._read(Wanted(wanted.job_id, None, wanted.operation))
+            return await statement(wanted)
+
+    async def _read(self, wanted: Wanted) -> Job:
+        job = await self._jobs.get(wanted.job_id)
+        if job is None:
+            raise NotFound("job", wanted.job_id)
+        if wanted.version is not None and wanted.version != job.version:
+            raise VersionConflict(wanted.version, job.version)
+        return job
+
+    @staticmethod
+    def _illegal(job: Job, verb: str) -> IllegalTransition:
+        allowed = [s.value for s in allowed_to_clients(job.status)]
+        holder = " and a worker holds it" if job.node is not None else ""
+        ways = ", ".join(allowed) or "nothing, the state is final"
+        return IllegalTransition(
+            f"The job is {job.status}{holder} and cannot be {verb}; from here it can become: {ways}.",
+            current=job.status.value,
+            allowed=allowed,
+            version=job.version,
+        )
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _fits(expected: bytes | None, token: str) -> bool:
+    return expected is not None and hmac.compare_digest(expected, _hash(token))

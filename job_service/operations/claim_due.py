@@ -1,0 +1,90 @@
+"""Claim: hand due work to a scheduler, at most what the workers can take."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from job_service.domain.credits import Capacity, Credits, credits_of
+from job_service.operations.doorbell import Doorbell, wait
+from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest, Published
+
+LOOK_AGAIN_SECONDS = 1.0
+"""Whoever waits looks again this often whatever rang (R26)."""
+
+LOOK_FOR_CREDIT_SECONDS = 0.2
+"""The same while no worker has a free slot: slots may come free on another replica."""
+
+
+class ClaimStore(Protocol):
+    """What the claim needs of the database."""
+
+    async def capacity(self, node: UUID) -> Capacity: ...
+    async def claim(
+        self, node: UUID, seq: int, credit: Credits, *, first: bool
+    ) -> list[Claimed]: ...
+    async def unacknowledged(self, node: UUID, acked: int, limit: int) -> list[Claimed]: ...
+    async def note_published(self, node: UUID, published: Sequence[Published]) -> None: ...
+
+
+class ClaimDue:
+    """Long-poll for due work. Claims of this replica go one after the other, so that each sees the
+    credits that the one before it used."""
+
+    def __init__(self, store: ClaimStore, doorbell: Doorbell) -> None:
+        self._store = store
+        self._doorbell = doorbell
+        self._turn = asyncio.Lock()
+        self._rotation = 0
+
+    async def claim(self, request: ClaimRequest) -> ClaimReply:
+        """Answer with work as soon as there is some, or empty after `wait_seconds`."""
+        if request.published:
+            await self._store.note_published(request.node, request.published)
+        until = time.monotonic() + request.wait_seconds
+        async with self._doorbell.waiter() as rung:
+            first = True
+            while True:
+                reply, pause = await self._look(request, first=first)
+                first = False
+                left = until - time.monotonic()
+                if reply.jobs or not reply.live or left <= 0 or self._doorbell.closed:
+                    return reply
+                await wait(rung, min(left, pause))
+
+    async def _look(self, request: ClaimRequest, *, first: bool) -> tuple[ClaimReply, float]:
+        """One look: what was claimed before and never heard of goes first (R8)."""
+        again: list[Claimed] = []
+        if request.acked < request.seq - 1:
+            again = await self._store.unacknowledged(request.node, request.acked, request.limit)
+        async with self._turn:
+            capacity = await self._store.capacity(request.node)
+            if not capacity.live:
+                return ClaimReply(live=False, jobs=[], now=capacity.now), 0.0
+            credit = self._credits(capacity, request.limit)
+            if not credit.due and not credit.ahead and not first:
+                reply = ClaimReply(live=True, jobs=again, now=capacity.now)
+                return reply, LOOK_FOR_CREDIT_SECONDS
+            claimed = await self._store.claim(request.node, request.seq, credit, first=first)
+        pause = LOOK_AGAIN_SECONDS if credit.due else LOOK_FOR_CREDIT_SECONDS
+        return ClaimReply(live=True, jobs=again + claimed, now=capacity.now), pause
+
+    def _credits(self, capacity: Capacity, limit: int) -> Credits:
+        credit = credits_of(capacity.workers, capacity.load, limit=limit)
+        self._rotation += 1
+        return Credits(
+            due=credit.due,
+            ahead=credit.ahead,
+            due_by_type=_rotated(credit.due_by_type, self._rotation),
+            ahead_by_type=_rotated(credit.ahead_by_type, self._rotation),
+        )
+
+
+def _rotated(limits: Mapping[str, int], places: int) -> dict[str, int]:
+    """Types in another order each time, so that within a band none is always first."""
+    names = sorted(limits)
+    if not names:
+        return {}
+    cut = places % len(names)
+    return {name: limits[name] for name in names[cut:] + names[:cut]}

@@ -1,0 +1,129 @@
+"""Reports: accept what the holder says, recognise repeats, keep what comes too late as a note."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from job_service.domain.ended import Ended
+from job_service.operations.doorbell import Doorbell
+from shared.contracts.reports import (
+    End,
+    EndAnswer,
+    ReportReply,
+    ReportRequest,
+    Start,
+    Verdict,
+)
+
+CONFLICT = 409
+
+_DEFAULT_REASONS = {
+    "SUCCESS": "succeeded",
+    "FAILED": "failed",
+    "CANCELLED": "cancelled",
+    "SNOOZED": "snoozed",
+}
+
+
+class ReportStore(Protocol):
+    """What reporting needs of the database."""
+
+    async def record(
+        self, node: UUID, starts: Sequence[Start], ends: Sequence[Ended]
+    ) -> tuple[dict[tuple[UUID, int], str], datetime]: ...
+    async def executions(
+        self, attempts: Sequence[tuple[UUID, int]]
+    ) -> Mapping[tuple[UUID, int], Any]: ...
+    async def note_zombies(self, node: UUID, ends: Sequence[Ended]) -> None: ...
+
+
+def hash_of(end: End) -> bytes:
+    """Names an outcome: the same report twice has the same hash. SHA-256, 32 bytes."""
+    said = [end.outcome.value, end.result, end.error]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
+
+
+class ReportAttempts:
+    """Judges reports."""
+
+    def __init__(
+        self, store: ReportStore, doorbell: Doorbell, *, uniform: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._doorbell = doorbell
+        self._uniform = uniform
+
+    async def report(self, request: ReportRequest) -> ReportReply:
+        """Apply starts and ends; every end gets a definite verdict.
+
+        Raises:
+            DatabaseError: nothing definite is known; the worker repeats the same report (R3).
+        """
+        ends = {(e.job_id, e.attempt): self._ended(e) for e in request.ends}
+        accepted, now = await self._store.record(request.node, request.starts, list(ends.values()))
+        left = {key: end for key, end in ends.items() if key not in accepted}
+        others = await self._judge(request.node, left) if left else {}
+        if accepted:
+            self._doorbell.ring()
+        answers = [
+            EndAnswer(job_id=key[0], attempt=key[1], verdict=Verdict.ACCEPTED, status=accepted[key])
+            if key in accepted
+            else others[key]
+            for key in ((e.job_id, e.attempt) for e in request.ends)
+        ]
+        return ReportReply(ends=answers, now=now)
+
+    def _ended(self, end: End) -> Ended:
+        return Ended(
+            job_id=end.job_id,
+            attempt=end.attempt,
+            outcome=end.outcome.value,
+            started_at=end.started_at,
+            ended_at=end.ended_at,
+            result=None if end.result is None else json.dumps(end.result),
+            error=end.error,
+            result_hash=hash_of(end),
+            reason=_reason(end),
+            retry=end.retry,
+            wait_seconds=end.retry_after_seconds,
+            uniform=self._uniform(),
+        )
+
+    async def _judge(
+        self, node: UUID, left: Mapping[tuple[UUID, int], Ended]
+    ) -> dict[tuple[UUID, int], EndAnswer]:
+        """Ends that changed nothing: the same report again, or one that is too late."""
+        known = await self._store.executions(list(left))
+        answers: dict[tuple[UUID, int], EndAnswer] = {}
+        late: list[Ended] = []
+        for key, end in left.items():
+            row = known.get(key)
+            same = row is not None and row["node"] == node and row["ended_at"] is not None
+            if same and row is not None and row["result_hash"] == end.result_hash:
+                answers[key] = EndAnswer(
+                    job_id=key[0],
+                    attempt=key[1],
+                    verdict=Verdict.ALREADY,
+                    status=row["job_status"],
+                )
+                continue
+            late.append(end)
+            answers[key] = EndAnswer(
+                job_id=key[0],
+                attempt=key[1],
+                verdict=Verdict.LATE,
+                status=None if row is None else row["job_status"],
+                problem=CONFLICT,
+            )
+        if late:
+            await self._store.note_zombies(node, late)
+        return answers
+
+
+def _reason(end: End) -> str:
+    if end.outcome.value == "FAILED" and end.reason == "timeout":
+        return "timeout"
+    return _DEFAULT_REASONS[end.outcome.value]

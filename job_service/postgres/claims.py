@@ -1,0 +1,198 @@
+"""Claim: due -> inflight, by bands, as many as there are credits for."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from job_service.domain.credits import Capacity, Credits, LiveWorker, Load
+from job_service.domain.priority import BANDS
+from job_service.postgres.database import Database
+from job_service.postgres.transition import HISTORY
+from shared.contracts.claims import Claimed, Published
+
+# One look at everything that credits depend on: is the asking node live, the live workers, and what is in
+# flight by job type (as many rows as the workers' slots and hold allowance allow).
+CAPACITY = """
+SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live, clock_timestamp() AS now,
+       (SELECT json_agg(json_build_array(slots, hold_slots, types)) FROM nodes
+        WHERE role = 'worker' AND state = 'live' AND expires_at > clock_timestamp()) AS workers,
+       (SELECT json_agg(json_build_array(job_type, due, ahead))
+        FROM (SELECT job_type, count(*) FILTER (WHERE ready_at <= now()) AS due,
+                     count(*) FILTER (WHERE ready_at > now()) AS ahead
+              FROM inflight GROUP BY job_type) AS by_type) AS load
+"""
+
+# Claims what the shelves (type, band, until, limit) hold. SKIP LOCKED on due and on jobs, the guards under
+# the lock (R11); a due row must equal its job's dispatch_at and band (R9); CREATED and FAILED jobs enter
+# SCHEDULED with a new attempt, one that is SCHEDULED already was armed again and keeps its attempt (R7). The
+# request's seq must be the newest of its node, or nothing is claimed (R8); it is written when the request
+# comes ($13) and then only when there is something to claim. Nothing is claimed for a dead
+# node: its row is locked, live, until the end (R4).
+CLAIM = f"""
+WITH live AS MATERIALIZED (
+    SELECT id FROM nodes WHERE id = $1 AND role = 'scheduler' AND state = 'live' FOR KEY SHARE
+),
+newest AS MATERIALIZED (
+    INSERT INTO scheduler_claims AS c (node, seq) SELECT id, $2::bigint FROM live
+    WHERE $13 OR EXISTS (
+        SELECT FROM (SELECT * FROM unnest($3::text[], $4::smallint[])
+                     UNION ALL SELECT * FROM unnest($7::text[], $8::smallint[])) AS s (job_type, band)
+        CROSS JOIN LATERAL (
+            SELECT 1 FROM due WHERE due.job_type = s.job_type AND due.band = s.band
+              AND due.dispatch_at <= now() + $11 * interval '1 second' LIMIT 1) AS any_due)
+    ON CONFLICT (node) DO UPDATE SET seq = excluded.seq WHERE c.seq <= excluded.seq
+    RETURNING node
+),
+shelf AS MATERIALIZED (
+    SELECT s.* FROM unnest($3::text[], $4::smallint[], $5::int[])
+         WITH ORDINALITY AS s (job_type, band, most, place)
+    WHERE EXISTS (SELECT FROM newest) ORDER BY place
+),
+due_now AS MATERIALIZED (
+    SELECT d.* FROM shelf CROSS JOIN LATERAL (
+        SELECT due.ctid AS at, due.job_id, due.band, due.dispatch_at FROM due
+        WHERE due.job_type = shelf.job_type AND due.band = shelf.band AND due.dispatch_at <= now()
+        ORDER BY due.dispatch_at, due.job_id LIMIT shelf.most FOR UPDATE SKIP LOCKED
+    ) AS d LIMIT $6
+),
+ahead_shelf AS MATERIALIZED (
+    SELECT s.* FROM unnest($7::text[], $8::smallint[], $9::int[])
+         WITH ORDINALITY AS s (job_type, band, most, place)
+    WHERE EXISTS (SELECT FROM newest) ORDER BY place
+),
+due_soon AS MATERIALIZED (
+    SELECT d.* FROM ahead_shelf AS shelf CROSS JOIN LATERAL (
+        SELECT due.ctid AS at, due.job_id, due.band, due.dispatch_at FROM due
+        WHERE due.job_type = shelf.job_type AND due.band = shelf.band
+          AND due.dispatch_at > now() AND due.dispatch_at <= now() + $11 * interval '1 second'
+        ORDER BY due.dispatch_at, due.job_id LIMIT shelf.most FOR UPDATE SKIP LOCKED
+    ) AS d LIMIT $10
+),
+picked AS MATERIALIZED (SELECT * FROM due_now UNION ALL SELECT * FROM due_soon),
+locked AS MATERIALIZED (
+    SELECT j.id, j.status FROM jobs AS j JOIN picked AS p ON p.job_id = j.id
+    WHERE j.dispatch_at = p.dispatch_at AND j.band = p.band AND j.node IS NULL
+      AND j.status IN ('CREATED', 'FAILED', 'SCHEDULED')
+    ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
+),
+moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status, status = 'SCHEDULED', version = j.version + 1, attempt = j.attempt + 1,
+        next_attempt_at = NULL, updated_at = clock_timestamp()
+    WHERE j.id = ANY (ARRAY (SELECT id FROM locked)) AND j.status IN ('CREATED', 'FAILED')
+    RETURNING j.id, j.version, j.prev_status, j.status, j.attempt, $1::uuid AS by_node,
+              'claimed' AS reason, 'scheduler' AS actor, NULL::bytea AS result_hash,
+              NULL::uuid AS operation, j.job_type, j.ready_at, j.ordering_key, j.traceparent
+),
+{HISTORY},
+taken AS (
+    SELECT id, version, attempt, job_type, ready_at, ordering_key, traceparent FROM moved
+    UNION ALL
+    SELECT j.id, j.version, j.attempt, j.job_type, j.ready_at, j.ordering_key, j.traceparent
+    FROM jobs AS j JOIN locked AS l ON l.id = j.id WHERE l.status = 'SCHEDULED'
+),
+off_the_shelf AS (
+    DELETE FROM due WHERE ctid = ANY (ARRAY (
+        SELECT p.at FROM picked AS p WHERE p.job_id = ANY (ARRAY (SELECT id FROM taken))))
+),
+in_flight AS (
+    INSERT INTO inflight (job_id, attempt, job_type, ready_at, scheduler, claim_seq, since, look_at)
+    SELECT id, attempt, job_type, ready_at, $1, $2, clock_timestamp(),
+           greatest(ready_at, clock_timestamp()) + $12 * interval '1 second'
+    FROM taken
+)
+SELECT * FROM taken
+"""
+
+# What was claimed under a later request than the last acknowledged, and is not leased: sent again (R8).
+UNACKED = """
+SELECT j.id, j.version, i.attempt, i.job_type, i.ready_at, j.ordering_key, j.traceparent
+FROM inflight AS i JOIN jobs AS j ON j.id = i.job_id
+WHERE i.scheduler = $1 AND i.claim_seq > $2
+ORDER BY i.claim_seq LIMIT $3
+"""
+
+# Notes where the record of an attempt is, for those that nobody has leased since (R21).
+NOTE_PUBLISHED = """
+UPDATE inflight AS i SET topic_partition = p.topic_partition, record_offset = p.record_offset
+FROM unnest($2::uuid[], $3::int[], $4::int[], $5::bigint[])
+     AS p (job_id, attempt, topic_partition, record_offset)
+WHERE i.job_id = p.job_id AND i.attempt = p.attempt AND i.scheduler = $1
+"""
+
+
+def _claimed(row: asyncpg.Record) -> Claimed:
+    return Claimed(
+        job_id=row["id"],
+        attempt=row["attempt"],
+        version=row["version"],
+        job_type=row["job_type"],
+        due_at=row["ready_at"],
+        ordering_key=row["ordering_key"],
+        traceparent=row["traceparent"],
+    )
+
+
+def _shelves(limits: dict[str, int]) -> tuple[list[str], list[int], list[int]]:
+    """One shelf for each band and type, best band first; types with no credit have none."""
+    rows = [(t, band, n) for band in BANDS for t, n in limits.items() if n > 0]
+    return [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]
+
+
+class Claims:
+    """Implements the store of `claim_due`."""
+
+    def __init__(
+        self, database: Database, *, lookahead_seconds: float, look_after_seconds: float
+    ) -> None:
+        self._database = database
+        self._lookahead = lookahead_seconds
+        self._look_after = look_after_seconds
+
+    async def capacity(self, node: UUID) -> Capacity:
+        """What credits depend on, and whether the asking node is live."""
+        row = await self._database.run(lambda raw: raw.fetchrow(CAPACITY, node))
+        assert row is not None
+        return Capacity(
+            live=row["live"],
+            now=row["now"],
+            workers=[LiveWorker(w[0], w[1], tuple(w[2])) for w in row["workers"] or []],
+            load={entry[0]: Load(entry[1], entry[2]) for entry in row["load"] or []},
+        )
+
+    async def claim(self, node: UUID, seq: int, credit: Credits, *, first: bool) -> list[Claimed]:
+        """Claim what the credits allow; nothing for a dead node or an overtaken request. `first`: the request
+        has just come, and overtakes those before it from now on."""
+        arguments = (
+            node,
+            seq,
+            *_shelves(dict(credit.due_by_type)),
+            credit.due,
+            *_shelves(dict(credit.ahead_by_type)),
+            credit.ahead,
+            self._lookahead,
+            self._look_after,
+            first,
+        )
+        rows = await self._database.run(lambda raw: raw.fetch(CLAIM, *arguments))
+        return [_claimed(row) for row in rows]
+
+    async def unacknowledged(self, node: UUID, acked: int, limit: int) -> list[Claimed]:
+        """What this scheduler claimed and never heard of."""
+        rows = await self._database.run(lambda raw: raw.fetch(UNACKED, node, acked, limit))
+        return [_claimed(row) for row in rows]
+
+    async def note_published(self, node: UUID, published: Sequence[Published]) -> None:
+        """Keep where records landed."""
+        ordered = sorted(published, key=lambda p: p.job_id)
+        await self._database.run(
+            lambda raw: raw.execute(
+                NOTE_PUBLISHED,
+                node,
+                [p.job_id for p in ordered],
+                [p.attempt for p in ordered],
+                [p.topic_partition for p in ordered],
+                [p.record_offset for p in ordered],
+            )
+        )

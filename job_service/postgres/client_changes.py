@@ -1,0 +1,196 @@
+"""Transitions that a client asks for: cancel, change, start by hand, end by hand.
+
+Each carries the client's version, where one was named, and an operation id, so that the outcome of a commit
+that nobody heard of can be read again (R27).
+"""
+
+from uuid import UUID
+
+import asyncpg
+
+from job_service.domain.job import Job
+from job_service.domain.wanted import Change, Wanted
+from job_service.postgres.database import Database, Raw
+from job_service.postgres.jobs import job_of
+from job_service.postgres.transition import ARM, HISTORY
+
+OUTSIDE = UUID(int=(1 << 128) - 1)
+"""Stands as the holder of an attempt that was started by hand (R17); no node has this id."""
+
+_MINE = "j.id = $1 AND ($2::int IS NULL OR j.version = $2)"
+_MOVED = """j.*, j.node AS by_node, 'client' AS actor, NULL::bytea AS result_hash,
+              $3::uuid AS operation"""
+
+# Not leased: CANCELLED at once. Leased or running: the wish is kept and pushed to the worker (R20).
+CANCEL = f"""
+WITH moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status, version = j.version + 1, cancel_requested = true,
+        updated_at = clock_timestamp(),
+        status = CASE WHEN j.node IS NULL THEN 'CANCELLED' ELSE j.status END,
+        next_attempt_at = NULL,
+        finished_at = CASE WHEN j.node IS NULL THEN clock_timestamp() END
+    WHERE {_MINE} AND NOT j.cancel_requested
+      AND (j.status IN ('CREATED', 'SCHEDULED', 'FAILED') OR (j.status = 'RUNNING' AND j.node IS NOT NULL))
+    RETURNING {_MOVED},
+              CASE j.status WHEN 'CANCELLED' THEN 'cancelled' ELSE 'cancel-asked' END AS reason
+),
+{HISTORY},
+landed AS (
+    DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE status = 'CANCELLED'))
+),
+off_the_shelf AS (
+    DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE status = 'CANCELLED'))
+),
+no_letter AS (
+    DELETE FROM unsuccessful
+    WHERE status = 'FAILED' AND job_id = ANY (ARRAY (SELECT id FROM moved WHERE prev_status = 'FAILED'))
+),
+settled AS (
+    INSERT INTO unsuccessful (status, job_id) SELECT status, id FROM moved WHERE status = 'CANCELLED'
+)
+SELECT * FROM moved
+"""
+
+# Moves the due time, the priority or the labels of a job that nobody holds. A new time takes a SCHEDULED job
+# back to CREATED (its record on the topic is void then, as the next claim raises the attempt); of a failed one
+# it moves the next try. What is null stays.
+CHANGE = f"""
+WITH moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status, version = j.version + 1, updated_at = clock_timestamp(),
+        status = CASE WHEN $4::timestamptz IS NOT NULL AND j.status = 'SCHEDULED' THEN 'CREATED'
+                      ELSE j.status END,
+        scheduled_time = CASE WHEN j.status = 'FAILED' THEN j.scheduled_time
+                              ELSE coalesce($4::timestamptz, j.scheduled_time) END,
+        due_at = CASE WHEN j.status = 'FAILED' THEN j.due_at ELSE coalesce($4::timestamptz, j.due_at) END,
+        ready_at = coalesce($4::timestamptz, j.ready_at),
+        dispatch_at = CASE WHEN $4::timestamptz IS NULL THEN j.dispatch_at
+                           ELSE greatest($4::timestamptz, clock_timestamp()) END,
+        next_attempt_at = CASE WHEN j.next_attempt_at IS NULL THEN NULL
+                               ELSE coalesce($4::timestamptz, j.next_attempt_at) END,
+        priority = coalesce($5::smallint, j.priority), band = coalesce($6::smallint, j.band),
+        labels = coalesce($7::jsonb, j.labels)
+    WHERE {_MINE} AND j.node IS NULL AND j.status IN ('CREATED', 'SCHEDULED', 'FAILED')
+      AND ($4::timestamptz IS NULL OR j.status <> 'FAILED' OR j.next_attempt_at IS NOT NULL)
+    RETURNING {_MOVED}, 'changed' AS reason, $4::timestamptz IS NOT NULL AS arms
+),
+{HISTORY}, {ARM},
+landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE arms))),
+reordered AS (
+    UPDATE due AS d SET band = m.band FROM moved AS m WHERE d.job_id = m.id AND NOT m.arms
+)
+SELECT * FROM moved
+"""
+
+# Makes a job due now: CREATED, or FAILED with one more failure allowed.
+SCHEDULE_NOW = f"""
+WITH moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status, status = 'SCHEDULED', version = j.version + 1, attempt = j.attempt + 1,
+        due_at = CASE j.status WHEN 'CREATED' THEN least(j.due_at, statement_timestamp())
+                               ELSE j.due_at END,
+        ready_at = statement_timestamp(), dispatch_at = statement_timestamp(), next_attempt_at = NULL,
+        max_attempts = greatest(j.max_attempts, j.failures + 1), finished_at = NULL,
+        updated_at = clock_timestamp()
+    WHERE {_MINE} AND j.node IS NULL AND j.status = ANY ($4::text[])
+    RETURNING {_MOVED}, CASE j.prev_status WHEN 'FAILED' THEN 'retried' ELSE 'by-hand' END AS reason,
+              true AS arms
+),
+{HISTORY}, {ARM},
+no_letter AS (
+    DELETE FROM unsuccessful
+    WHERE status = 'FAILED' AND job_id = ANY (ARRAY (SELECT id FROM moved WHERE prev_status = 'FAILED'))
+)
+SELECT * FROM moved
+"""
+
+# Starts an attempt for an executor outside (R17): it holds the token and has a deadline like any other.
+START_OUTSIDE = f"""
+WITH moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status, status = 'RUNNING', version = j.version + 1, node = $4,
+        started_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'
+    RETURNING {_MOVED}, 'by-hand' AS reason,
+              coalesce(j.timeout_seconds,
+                       (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
+                       $7) AS timeout
+),
+{HISTORY},
+off_the_shelf AS (DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
+in_flight AS (
+    INSERT INTO inflight (job_id, attempt, job_type, ready_at, worker, since, look_at, token_hash)
+    SELECT id, attempt, job_type, ready_at, $4, clock_timestamp(),
+           clock_timestamp() + (timeout + $8) * interval '1 second', $6::bytea
+    FROM moved
+    ON CONFLICT (job_id) DO UPDATE
+    SET scheduler = NULL, claim_seq = NULL, worker = excluded.worker, since = excluded.since,
+        look_at = excluded.look_at, token_hash = excluded.token_hash
+),
+executed AS (
+    INSERT INTO executions (job_id, attempt, id, node, status, due_at, leased_at, started_at)
+    SELECT id, attempt, $5::uuid, $4, 'RUNNING', ready_at, started_at, started_at FROM moved
+)
+SELECT * FROM moved
+"""
+
+OUTSIDE_HOLDER = "SELECT attempt, token_hash FROM inflight WHERE job_id = $1 AND worker = $2"
+
+# Whether a client's operation took effect (R27).
+DONE_BY = """
+SELECT EXISTS (SELECT FROM job_history WHERE job_id = $1 AND operation = $2)
+"""
+
+
+class ClientChanges:
+    """Implements the store of `change_by_client`. Each call answers the job as changed, or None."""
+
+    def __init__(
+        self, database: Database, *, default_timeout_seconds: float, deadline_grace_seconds: float
+    ) -> None:
+        self._database = database
+        self._timeout = default_timeout_seconds
+        self._grace = deadline_grace_seconds
+
+    async def cancel(self, wanted: Wanted) -> Job | None:
+        """Cancel, or ask the holder to."""
+        return await self._one(CANCEL, wanted)
+
+    async def change(self, wanted: Wanted, change: Change) -> Job | None:
+        """Reschedule, reprioritise, relabel."""
+        return await self._one(
+            CHANGE, wanted, change.scheduled_time, change.priority, change.band, change.labels
+        )
+
+    async def schedule_now(self, wanted: Wanted, sources: list[str]) -> Job | None:
+        """Make it due now, from one of `sources`."""
+        return await self._one(SCHEDULE_NOW, wanted, sources)
+
+    async def start_outside(
+        self, wanted: Wanted, execution_id: UUID, token_hash: bytes
+    ) -> Job | None:
+        """Start an attempt for an executor outside."""
+        return await self._one(
+            START_OUTSIDE, wanted, OUTSIDE, execution_id, token_hash, self._timeout, self._grace
+        )
+
+    async def outside_holder(self, job_id: UUID) -> asyncpg.Record | None:
+        """Attempt and hash of the token of an attempt that was started by hand."""
+        return await self._database.run(lambda raw: raw.fetchrow(OUTSIDE_HOLDER, job_id, OUTSIDE))
+
+    async def done_by(self, wanted: Wanted) -> bool:
+        """Whether that operation is in the job's history."""
+        done: bool = await self._database.run(
+            lambda raw: raw.fetchval(DONE_BY, wanted.job_id, wanted.operation)
+        )
+        return done
+
+    async def _one(self, statement: str, wanted: Wanted, *arguments: object) -> Job | None:
+        async def unit(raw: Raw) -> Job | None:
+            row = await raw.fetchrow(
+                statement, wanted.job_id, wanted.version, wanted.operation, *arguments
+            )
+            return None if row is None else job_of(row)
+
+        return await self._database.run(unit)

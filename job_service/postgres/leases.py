@@ -1,0 +1,220 @@
+"""Lease, explain a refusal, decline, release: the worker's side of an attempt before its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from job_service.postgres.database import Database, Raw
+from job_service.postgres.transition import ARM, HISTORY, NO_OUTCOME, NOT_IN_FLIGHT
+from shared.contracts.nodes import AttemptRef
+
+# The fields that a grant carries.
+GRANT = """
+j.id, j.attempt, j.status, j.job_type, j.payload, j.ready_at, j.failures, j.max_attempts,
+j.cancel_requested, j.name, j.traceparent
+"""
+
+# Gives a node the attempts that it asks for: SCHEDULED, this attempt, not leased. What is due becomes
+# RUNNING, what is not stays SCHEDULED and held. The node's row is locked, live, to the end (R4); the jobs are
+# locked in the order of their ids (R11). Of the suspects among them one at most, and only if the node holds
+# none. The due row of a job that was armed again meanwhile goes along (R6).
+LEASE = f"""
+WITH live AS MATERIALIZED (
+    SELECT id FROM nodes WHERE id = $1 AND role = 'worker' AND state = 'live' FOR KEY SHARE
+),
+asked AS MATERIALIZED (
+    SELECT * FROM unnest($2::uuid[], $3::int[], $4::uuid[]) AS a (job_id, attempt, execution_id)
+    WHERE EXISTS (SELECT FROM live)
+),
+locked AS MATERIALIZED (
+    SELECT j.id, j.lost FROM jobs AS j
+    WHERE j.id = ANY (ARRAY (SELECT job_id FROM asked)) ORDER BY j.id FOR UPDATE
+),
+suspect AS MATERIALIZED (
+    SELECT l.id FROM locked AS l
+    WHERE l.lost >= $5
+      AND NOT EXISTS (SELECT FROM inflight AS i WHERE i.worker = $1 AND i.suspect)
+    ORDER BY l.id LIMIT 1
+),
+moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status,
+        status = CASE WHEN j.ready_at <= statement_timestamp() THEN 'RUNNING' ELSE 'SCHEDULED' END,
+        version = j.version + 1, node = $1, updated_at = clock_timestamp(),
+        started_at = CASE WHEN j.ready_at <= statement_timestamp() THEN clock_timestamp()
+                          ELSE j.started_at END
+    FROM asked AS a
+    WHERE j.id = a.job_id AND j.id = ANY (ARRAY (SELECT id FROM locked))
+      AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
+      AND (j.expires_at IS NULL OR j.expires_at > statement_timestamp() OR j.started_at IS NOT NULL)
+      AND (j.lost < $5 OR j.id = (SELECT id FROM suspect))
+    RETURNING {GRANT}, j.version, j.prev_status, $1::uuid AS by_node,
+              CASE j.status WHEN 'RUNNING' THEN 'started' ELSE 'held' END AS reason, 'worker' AS actor,
+              {NO_OUTCOME}, a.execution_id, j.lost >= $5 AS is_suspect,
+              coalesce(j.timeout_seconds,
+                       (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
+                       $6) AS timeout_seconds
+),
+{HISTORY},
+off_the_shelf AS (DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
+in_flight AS (
+    INSERT INTO inflight (job_id, attempt, job_type, ready_at, worker, suspect, since, look_at)
+    SELECT id, attempt, job_type, ready_at, $1, is_suspect, clock_timestamp(),
+           greatest(ready_at, clock_timestamp()) + (timeout_seconds + $7) * interval '1 second'
+    FROM moved
+    ON CONFLICT (job_id) DO UPDATE
+    SET scheduler = NULL, claim_seq = NULL, worker = excluded.worker, suspect = excluded.suspect,
+        attempt = excluded.attempt, since = excluded.since, look_at = excluded.look_at
+),
+executed AS (
+    INSERT INTO executions (job_id, attempt, id, node, status, due_at, leased_at, started_at)
+    SELECT id, attempt, execution_id, $1, CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'HELD' END,
+           ready_at, clock_timestamp(), CASE status WHEN 'RUNNING' THEN clock_timestamp() END
+    FROM moved
+)
+SELECT moved.*, clock_timestamp() AS now FROM live LEFT JOIN moved ON true
+"""
+
+# What stands in the way of a lease, and what a repeat of one is told (R1).
+EXPLAIN = f"""
+SELECT {GRANT}, j.node, j.lost, e.id AS execution_id, clock_timestamp() AS now,
+       j.expires_at <= clock_timestamp() AND j.started_at IS NULL AS expired,
+       coalesce(j.timeout_seconds,
+                (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
+                $2) AS timeout_seconds
+FROM jobs AS j LEFT JOIN executions AS e ON e.job_id = j.id AND e.attempt = j.attempt
+WHERE j.id = ANY ($1::uuid[])
+"""
+
+# A worker cannot take these: back to due with a short back-off, the attempt stays (R23). No visible change,
+# so no version; both narrow rows change together, driven by the locked job.
+DECLINE = """
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::float8[]) AS a (job_id, attempt, wait)
+),
+moved AS (
+    UPDATE jobs AS j SET dispatch_at = clock_timestamp() + a.wait * interval '1 second'
+    FROM asked AS a
+    WHERE j.id = a.job_id AND j.id = ANY (ARRAY (
+              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($1::uuid[]) ORDER BY l.id FOR UPDATE))
+      AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
+    RETURNING j.id, j.job_type, j.band, j.dispatch_at
+),
+landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
+armed AS (
+    INSERT INTO due (job_id, job_type, band, dispatch_at)
+    SELECT id, job_type, band, dispatch_at FROM moved
+    ON CONFLICT (job_id) DO UPDATE SET dispatch_at = excluded.dispatch_at
+)
+SELECT id FROM moved
+"""
+
+# Gives back what this node holds, running or held, fenced by node and attempt: a new attempt, due at once if
+# its time has come; CANCELLED instead where a cancel was asked (R20). failures and lost stay.
+RELEASE = f"""
+WITH asked AS MATERIALIZED (SELECT * FROM unnest($2::uuid[], $3::int[]) AS a (job_id, attempt)),
+moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status,
+        status = CASE WHEN j.cancel_requested THEN 'CANCELLED' ELSE 'SCHEDULED' END,
+        version = j.version + 1, node = NULL, updated_at = clock_timestamp(),
+        attempt = j.attempt + CASE WHEN j.cancel_requested THEN 0 ELSE 1 END,
+        dispatch_at = greatest(j.ready_at, clock_timestamp()),
+        finished_at = CASE WHEN j.cancel_requested THEN clock_timestamp() END
+    FROM asked AS a
+    WHERE j.id = a.job_id AND j.id = ANY (ARRAY (
+              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($2::uuid[]) ORDER BY l.id FOR UPDATE))
+      AND j.status IN ('RUNNING', 'SCHEDULED') AND j.attempt = a.attempt AND j.node = $1
+    RETURNING j.id, a.attempt AS released, j.version, j.prev_status, j.status, j.attempt,
+              $1::uuid AS by_node, $4::text AS reason, 'worker' AS actor, {NO_OUTCOME},
+              j.job_type, j.band, j.dispatch_at, NOT j.cancel_requested AS arms
+),
+{HISTORY}, {NOT_IN_FLIGHT}, {ARM},
+settled AS (
+    INSERT INTO unsuccessful (status, job_id) SELECT status, id FROM moved WHERE NOT arms
+),
+executed AS (
+    UPDATE executions AS e
+    SET status = CASE m.status WHEN 'CANCELLED' THEN 'CANCELLED' ELSE 'RELEASED' END,
+        ended_at = clock_timestamp()
+    FROM moved AS m WHERE e.job_id = m.id AND e.attempt = m.released
+)
+SELECT id, released FROM moved
+"""
+
+
+@dataclass(frozen=True)
+class LeaseTerms:
+    """Numbers that the lease statement takes from the settings.
+
+    A job lost `suspect_after` times is a suspect; `default_timeout_seconds` where neither job nor type names
+    a time; the server ends an attempt `deadline_grace_seconds` after its time-out (R16).
+    """
+
+    suspect_after: int
+    default_timeout_seconds: float
+    deadline_grace_seconds: float
+
+
+class Leases:
+    """Implements the store of `lease_attempts` and `release_attempts`."""
+
+    def __init__(self, database: Database, terms: LeaseTerms) -> None:
+        self._database = database
+        self._terms = terms
+
+    async def lease(
+        self, node: UUID, items: Sequence[tuple[UUID, int, UUID]]
+    ) -> list[asyncpg.Record] | None:
+        """Grant what can be granted of (job, attempt, execution id); None: the node is dead.
+
+        The list holds a row for each grant; a node that is live and gets nothing is answered an empty list.
+        """
+        ordered = sorted(items)
+        rows = await self._database.run(
+            lambda raw: raw.fetch(
+                LEASE,
+                node,
+                [item[0] for item in ordered],
+                [item[1] for item in ordered],
+                [item[2] for item in ordered],
+                self._terms.suspect_after,
+                self._terms.default_timeout_seconds,
+                self._terms.deadline_grace_seconds,
+            )
+        )
+        return [row for row in rows if row["id"] is not None] if rows else None
+
+    async def explain(self, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
+        """How those jobs stand, by id."""
+        arguments = (list(ids), self._terms.default_timeout_seconds)
+        rows = await self._database.run(lambda raw: raw.fetch(EXPLAIN, *arguments))
+        return {row["id"]: row for row in rows}
+
+    async def decline(self, items: Sequence[tuple[UUID, int, float]]) -> set[UUID]:
+        """Put (job, attempt) back to due for `wait` seconds; those for which that held."""
+        columns = _columns(sorted(items))
+        rows = await self._database.run(lambda raw: raw.fetch(DECLINE, *columns))
+        return {row["id"] for row in rows}
+
+    async def release(
+        self, node: UUID, items: Sequence[AttemptRef], reason: str
+    ) -> list[AttemptRef]:
+        """Give back attempts that this node holds; those that it held."""
+        ordered = sorted(items, key=lambda item: item.job_id)
+
+        async def unit(raw: Raw) -> list[asyncpg.Record]:
+            rows: list[asyncpg.Record] = await raw.fetch(
+                RELEASE, node, [i.job_id for i in ordered], [i.attempt for i in ordered], reason
+            )
+            return rows
+
+        rows = await self._database.run(unit)
+        return [AttemptRef(job_id=row["id"], attempt=row["released"]) for row in rows]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,49 @@
+"""Bring a database to the newest schema. Run once before the services start; repeating it is harmless."""
+
+import asyncio
+import re
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+LOCK_KEY = 0x70756E63
+"""Advisory lock, so that replicas that migrate at the same time wait for each other."""
+
+LOCK_TIMEOUT_MS = 5_000
+
+
+def driver_url(url: str) -> str:
+    """The address in SQLAlchemy's form: `postgresql+asyncpg://…`."""
+    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+asyncpg://", url)
+
+
+def migrate(url: str) -> None:
+    """Apply every migration that is missing.
+
+    Raises:
+        OSError or a driver's error: the database cannot be reached or refuses.
+    """
+    asyncio.run(_migrate(url))
+
+
+async def _migrate(url: str) -> None:
+    engine = create_async_engine(driver_url(url))
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(f"SELECT pg_advisory_lock({LOCK_KEY})"))
+            await connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
+            await connection.commit()
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

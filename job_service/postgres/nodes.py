@@ -1,0 +1,157 @@
+"""Sessions: register, renew, compare, leave, and the cancels that wait for a worker."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from job_service.postgres.database import Database, Raw
+from shared.contracts.nodes import AttemptRef, DeclaredType, Position, RegisterNode, Renew
+
+# A repeat of a registration finds its node and changes nothing.
+REGISTER = """
+INSERT INTO nodes (id, role, state, address, version, ttl_seconds, slots, hold_slots, types,
+                   registered_at, last_seen_at, expires_at)
+VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8, clock_timestamp(), clock_timestamp(),
+        clock_timestamp() + $5 * interval '1 second')
+ON CONFLICT (id) DO UPDATE SET last_seen_at = nodes.last_seen_at
+RETURNING state = 'live' AS live, clock_timestamp() AS now
+"""
+
+DECLARE_TYPES = """
+INSERT INTO job_types (name, timeout_seconds, declared_at)
+SELECT name, timeout_seconds, clock_timestamp()
+FROM unnest($1::text[], $2::float8[]) AS t (name, timeout_seconds) ORDER BY name
+ON CONFLICT (name) DO UPDATE
+SET timeout_seconds = excluded.timeout_seconds, declared_at = excluded.declared_at
+"""
+
+# Extends a live session. A node once dead stays dead: then nothing matches.
+RENEW = """
+UPDATE nodes
+SET expires_at = clock_timestamp() + ttl_seconds * interval '1 second', last_seen_at = clock_timestamp(),
+    slots = CASE role WHEN 'worker' THEN $2 ELSE slots END, running = $3, held = $4,
+    topic_partitions = $5
+WHERE id = $1 AND state = 'live'
+RETURNING ttl_seconds
+"""
+
+NOTE_POSITIONS = """
+INSERT INTO topic_positions (topic_partition, committed, end_offset, reported_at)
+SELECT p.topic_partition, p.committed, p.end_offset, clock_timestamp()
+FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS p (topic_partition, committed, end_offset)
+ORDER BY p.topic_partition
+ON CONFLICT (topic_partition) DO UPDATE
+SET committed = excluded.committed, end_offset = excluded.end_offset, reported_at = excluded.reported_at
+"""
+
+# What a node holds (R2).
+HOLDS = "SELECT job_id, attempt FROM inflight WHERE worker = $1"
+NODE = (
+    "SELECT state = 'live' AS live, ttl_seconds, clock_timestamp() AS now FROM nodes WHERE id = $1"
+)
+
+# Cancels that wait for a worker to hear of them.
+CANCELS = """
+SELECT j.id, j.attempt FROM inflight AS i JOIN jobs AS j ON j.id = i.job_id
+WHERE i.worker = $1 AND j.cancel_requested
+"""
+
+# A process ends in good order: dead at once, so that what it may still hold is reaped without waiting.
+LEAVE = """
+WITH locked AS MATERIALIZED (SELECT id FROM nodes WHERE id = $1 AND state = 'live' FOR UPDATE)
+UPDATE nodes SET state = 'dead', died_at = clock_timestamp(), death = 'left'
+WHERE id = (SELECT id FROM locked) RETURNING id
+"""
+
+LIST = """
+SELECT n.*, n.expires_at < clock_timestamp() AS silent FROM nodes AS n
+WHERE n.state = 'live' OR n.died_at > clock_timestamp() - interval '1 hour'
+ORDER BY n.state DESC, n.registered_at DESC LIMIT 200
+"""
+
+
+class Nodes:
+    """Implements the store of the session routes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def register(self, node: RegisterNode, ttl_seconds: float) -> tuple[bool, datetime]:
+        """Register; whether the node is live, and a stamp of the database clock."""
+
+        async def unit(raw: Raw) -> tuple[bool, datetime]:
+            if node.types:
+                await raw.execute(DECLARE_TYPES, *_type_columns(node.types))
+            row = await raw.fetchrow(
+                REGISTER,
+                node.node,
+                node.role.value,
+                node.address,
+                node.version,
+                ttl_seconds,
+                node.slots,
+                node.hold_slots,
+                [t.name for t in node.types],
+            )
+            assert row is not None
+            return row["live"], row["now"]
+
+        return await self._database.transaction(unit)
+
+    async def renew(self, node: UUID, renew: Renew) -> float | None:
+        """Extend the session; its TTL in seconds, or None for a dead node."""
+        partitions = [p.topic_partition for p in renew.positions]
+        ttl: float | None = await self._database.run(
+            lambda raw: raw.fetchval(
+                RENEW, node, renew.slots, renew.running, renew.held, partitions
+            )
+        )
+        return ttl
+
+    async def note_positions(self, positions: Sequence[Position]) -> None:
+        """Keep what a worker said of its topic partitions."""
+        await self._database.run(
+            lambda raw: raw.execute(
+                NOTE_POSITIONS,
+                [p.topic_partition for p in positions],
+                [p.committed for p in positions],
+                [p.end for p in positions],
+            )
+        )
+
+    async def look(self, node: UUID) -> tuple[bool, datetime]:
+        """Whether a node is live, and a stamp of the database clock."""
+
+        async def unit(raw: Raw) -> tuple[bool, datetime]:
+            row = await raw.fetchrow(NODE, node)
+            if row is None:
+                return False, await raw.fetchval("SELECT clock_timestamp()")
+            return row["live"], row["now"]
+
+        return await self._database.run(unit)
+
+    async def holdings(self, node: UUID) -> list[AttemptRef]:
+        """Everything that the node holds."""
+        rows = await self._database.run(lambda raw: raw.fetch(HOLDS, node))
+        return [AttemptRef(job_id=row["job_id"], attempt=row["attempt"]) for row in rows]
+
+    async def cancels(self, node: UUID) -> list[AttemptRef]:
+        """Attempts of the node whose cancel was asked."""
+        rows = await self._database.run(lambda raw: raw.fetch(CANCELS, node))
+        return [AttemptRef(job_id=row["id"], attempt=row["attempt"]) for row in rows]
+
+    async def leave(self, node: UUID) -> bool:
+        """Mark the node dead; whether it was live."""
+        gone = await self._database.run(lambda raw: raw.fetchval(LEAVE, node))
+        return gone is not None
+
+    async def list(self) -> list[asyncpg.Record]:
+        """Live and recently dead nodes."""
+        return await self._database.run(lambda raw: raw.fetch(LIST))
+
+
+def _type_columns(types: Sequence[DeclaredType]) -> tuple[list[Any], list[Any]]:
+    return [t.name for t in types], [t.timeout_seconds for t in types]

@@ -1,0 +1,43 @@
+"""The tail that every transition shares.
+
+A transition is one statement: a guarded `UPDATE jobs` in a CTE named `moved`, then everything that follows
+from it, driven by what `moved` returned and by nothing else (R10). `moved` must return
+
+    id, version, prev_status, status, attempt, by_node, reason, actor, result_hash, operation
+
+`prev_status` is the state before, set in the same UPDATE (R12).
+"""
+
+HISTORY = """
+history AS (                             -- one row per transition, in the same statement (G7)
+    INSERT INTO job_history (job_id, version, from_status, to_status, attempt, node, at, reason, actor,
+                             result_hash, operation)
+    SELECT id, version, prev_status, status, attempt, by_node, clock_timestamp(), reason, actor,
+           result_hash, operation
+    FROM moved
+),
+counted AS (                             -- what changes in the counts of jobs by state
+    INSERT INTO job_count_deltas (status, delta)
+    SELECT status, sum(delta)
+    FROM (SELECT prev_status AS status, -1 AS delta FROM moved WHERE prev_status <> status
+          UNION ALL
+          SELECT status, 1 FROM moved WHERE prev_status <> status) AS change
+    GROUP BY status
+    HAVING sum(delta) <> 0
+)
+"""
+
+NO_OUTCOME = "NULL::bytea AS result_hash, NULL::uuid AS operation"
+"""For a transition that carries neither a result nor a client's operation id."""
+
+ARM = """
+armed AS (                               -- R7: whatever makes a job runnable arms `due` right here
+    INSERT INTO due (job_id, job_type, band, dispatch_at)
+    SELECT id, job_type, band, dispatch_at FROM moved WHERE arms
+    ON CONFLICT (job_id) DO UPDATE SET band = excluded.band, dispatch_at = excluded.dispatch_at
+)
+"""
+
+NOT_IN_FLIGHT = """
+landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved)))
+"""

@@ -1,0 +1,28 @@
+"""The settings of job_service."""
+
+from shared.runtime.settings import (
+    Claim,
+    Database,
+    JobServiceAddress,
+    LeaseTimes,
+    Log,
+    Poison,
+    Reconcile,
+    Retention,
+    Retry,
+    ServiceSettings,
+)
+
+
+class JobServiceSettings(ServiceSettings):
+    """Everything that job_service reads from the environment."""
+
+    database: Database = Database()
+    lease: LeaseTimes = LeaseTimes()
+    job_service: JobServiceAddress = JobServiceAddress()
+    claim: Claim = Claim()
+    poison: Poison = Poison()
+    retry: Retry = Retry()
+    reconcile: Reconcile = Reconcile()
+    retention: Retention = Retention()
+    log: Log = Log()

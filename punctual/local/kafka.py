@@ -1,0 +1,135 @@
+"""A real Apache Kafka: one node, KRaft, on 127.0.0.1."""
+
+import base64
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+from punctual.local.java import find_java
+from punctual.local.kafka_jars import kafka_jars
+from punctual.local.ports import HOST, accepts, any_free
+from punctual.local.problems import StartFailed
+from punctual.local.processes import Daemon, run_to_end
+from punctual.local.waiting import wait_for
+
+START_LIMIT_SECONDS = 60.0
+STOP_LIMIT_SECONDS = 20.0
+FORMAT_LIMIT_SECONDS = 60.0
+_LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
+_JAVA_OPTIONS = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+
+# One node: an internal topic that asks for three replicas is never made, and consumers hang.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+
+# A typo must not make a topic, and a group of one need not wait for others.
+auto.create.topics.enable=false
+delete.topic.enable=true
+group.initial.rebalance.delay.ms=0
+
+# After a kill the broker waits for its own old session: 3 s instead of 9.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+"""
+
+
+class KafkaBroker:
+    """The process `kafka` of a state directory. Its data is in `kafka/` there and outlives it."""
+
+    def __init__(
+        self, root: Path, *, port: int | None = None, give_up: threading.Event | None = None
+    ) -> None:
+        self.daemon = Daemon(root, "kafka")
+        self.port = port or any_free()
+        self._home = root.resolve() / "kafka"
+        self._give_up = give_up
+
+    @property
+    def bootstrap(self) -> str:
+        """Its address, as clients want it."""
+        return f"{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Start it, formatting its storage the first time, and wait until it accepts.
+
+        Raises:
+            MissingComponent: no Java, or no jars and no Maven.
+            StartFailed: it ended or did not accept in time.
+        """
+        if self.daemon.pid() is not None:
+            return
+        java, jars = find_java(), kafka_jars(self.daemon.log_file, self._give_up)
+        properties = self._write_properties()
+        run_java = [str(java), *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={_LOG_CONFIG}"]
+        run_java += ["-cp", f"{jars}/*"]
+        if not (self._home / "data" / "meta.properties").exists():
+            self._format(run_java, properties)
+        self.daemon.start(
+            [*run_java, "kafka.Kafka", str(properties)], env=_environment(), cwd=self._home
+        )
+        up = wait_for(
+            lambda: accepts(self.port) or self.daemon.pid() is None,
+            within_seconds=START_LIMIT_SECONDS,
+            give_up=self._give_up,
+        )
+        if not up or self.daemon.pid() is None:
+            raise StartFailed(f"kafka did not start\n{self.daemon.log_tail()}")
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self.daemon.stop(signal.SIGTERM, limit_seconds=STOP_LIMIT_SECONDS)
+
+    def remove(self) -> None:
+        """Throw its data away. It must not run."""
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _write_properties(self) -> Path:
+        self._home.mkdir(parents=True, exist_ok=True)
+        properties = self._home / "server.properties"
+        properties.write_text(
+            _PROPERTIES.format(
+                host=HOST,
+                port=self.port,
+                controller_port=any_free({self.port}),
+                data=self._home / "data",
+            )
+        )
+        return properties
+
+    def _format(self, run_java: list[str], properties: Path) -> None:
+        cluster = base64.urlsafe_b64encode(b"\x00" + uuid4().bytes[1:]).decode().rstrip("=")
+        named = ["-t", cluster, "-c", str(properties)]
+        code = run_to_end(
+            [*run_java, "kafka.tools.StorageTool", "format", *named],
+            env=_environment(),
+            cwd=self._home,
+            log_file=self.daemon.log_file,
+            limit_seconds=FORMAT_LIMIT_SECONDS,
+            give_up=self._give_up,
+        )
+        if code != 0:
+            raise StartFailed(f"kafka's storage was not formatted\n{self.daemon.log_tail()}")
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}

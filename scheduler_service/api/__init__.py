@@ -1,0 +1,1 @@
+"""HTTP: is it alive, is it ready, and one round by hand."""

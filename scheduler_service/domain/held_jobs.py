@@ -1,0 +1,76 @@
+"""The jobs this scheduler has claimed and not published yet: in the wheel, or on their way to the
+broker.
+
+A job is known by (job id, attempt). One that is claimed again while it is held is the same claim
+sent again (R8) and is not put in twice. One that is claimed again after it was published was armed
+again (its record is lost): it is published again.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from scheduler_service.domain.timer_wheel import TimerWheel
+from shared.contracts.claims import Claimed
+
+AttemptKey = tuple[UUID, int]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970 UTC, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def key_of(job: Claimed) -> AttemptKey:
+    """What tells one claimed attempt from all others."""
+    return (job.job_id, job.attempt)
+
+
+class HeldJobs:
+    """`lead_seconds`: how long before its due time a job is to be published."""
+
+    def __init__(self, *, lead_seconds: float) -> None:
+        self._lead_us = round(lead_seconds * 1_000_000)
+        self._wheel: TimerWheel[Claimed] = TimerWheel()
+        self._held: set[AttemptKey] = set()
+
+    def __len__(self) -> int:
+        """How many jobs are held, those on their way to the broker among them."""
+        return len(self._held)
+
+    def __contains__(self, key: AttemptKey) -> bool:
+        return key in self._held
+
+    def hold(self, jobs: Iterable[Claimed]) -> list[Claimed]:
+        """Put jobs into the wheel; those that were not held before."""
+        new = []
+        for job in jobs:
+            key = key_of(job)
+            if key in self._held:
+                continue
+            self._held.add(key)
+            self._wheel.add(microseconds(job.due_at) - self._lead_us, job)
+            new.append(job)
+        return new
+
+    def take_due(self, now: datetime) -> list[Claimed]:
+        """Jobs to publish now. They stay held until `published`."""
+        return self._wheel.take(microseconds(now))
+
+    def seconds_to_next(self, now: datetime) -> float | None:
+        """How long until `take_due` answers something; negative when it does now, None when
+        idle."""
+        at_us = self._wheel.next_at_us()
+        return None if at_us is None else (at_us - microseconds(now)) / 1_000_000
+
+    def let_go(self, keys: Iterable[AttemptKey]) -> None:
+        """These have been published: they are not ours any more."""
+        self._held.difference_update(keys)
+
+    def clear(self) -> None:
+        """The node is dead: job_service arms all of it again."""
+        self._wheel.clear()
+        self._held.clear()

@@ -1,0 +1,1 @@
+"""The only folder of this service that knows aiokafka."""

@@ -1,0 +1,1 @@
+"""What the scheduler does, one operation a file."""

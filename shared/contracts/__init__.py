@@ -1,0 +1,1 @@
+"""Every byte that passes between processes, as models."""

@@ -1,0 +1,1 @@
+"""How our processes speak to Kafka: explicit settings, bounded awaits."""

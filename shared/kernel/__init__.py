@@ -1,0 +1,1 @@
+"""Pure pieces: ids, clocks, back-off, errors. No I/O, no framework."""

@@ -1,0 +1,77 @@
+"""A loop is `Periodic(run_once)`: the work is one public call that returns counts, the loop is only here.
+
+`run_once()` takes no sleep, so a test cranks it by hand. An exception that it raises is logged with its
+name and the loop goes on after a jittered back-off: a loop of ours never ends because of one bad round.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from shared.kernel.backoff import full_jitter
+from shared.runtime.log import get
+
+RunOnce = Callable[[], Awaitable[Mapping[str, int]]]
+
+MAX_BACKOFF_SECONDS = 5.0
+
+
+class Periodic:
+    """Calls `run_once` every `every_seconds`, or at once again while it reports `more`.
+
+    A round that returns a count named `more` above zero has left work behind and is repeated without a
+    pause. `wake()` ends a pause early, from any coroutine of the same loop.
+    """
+
+    def __init__(self, name: str, run_once: RunOnce, *, every_seconds: float) -> None:
+        self.name = name
+        self.run_once = run_once
+        self.runs = 0
+        self.failures = 0
+        self.last_ended: float | None = None
+        self._every = every_seconds
+        self._wake = asyncio.Event()
+        self._log = get(__name__)
+
+    def wake(self) -> None:
+        """Run again now instead of after the pause."""
+        self._wake.set()
+
+    def age_seconds(self) -> float | None:
+        """Seconds since the last round that ended well; None before the first."""
+        return None if self.last_ended is None else time.monotonic() - self.last_ended
+
+    async def run(self) -> None:
+        """Loop until cancelled."""
+        failed_in_a_row = 0
+        while True:
+            self._wake.clear()
+            try:
+                counts = await self.run_once()
+            except Exception as error:
+                failed_in_a_row += 1
+                self.failures += 1
+                self._log.warning("round failed", loop=self.name, error=repr(error)[:500])
+                pause = self._every + full_jitter(
+                    failed_in_a_row,
+                    base_seconds=0.1,
+                    cap_seconds=MAX_BACKOFF_SECONDS,
+                    uniform=random.random(),
+                )
+            else:
+                failed_in_a_row = 0
+                self.runs += 1
+                self.last_ended = time.monotonic()
+                pause = 0.0 if counts.get("more") else self._every
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return

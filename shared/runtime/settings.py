@@ -1,0 +1,237 @@
+"""Settings by environment: `PUNCTUAL_<SECTION>__<NAME>`, typed, frozen, unknown names refused.
+
+All sections stand here, although each service takes only those it needs, because every process must know
+the names of all: a misspelt variable stops the start with the nearest known name (contract.md section 5).
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.runtime.durations import Duration
+
+PREFIX = "PUNCTUAL_"
+NOT_OURS = frozenset(
+    {
+        "PUNCTUAL_STATE_DIR",
+        "PUNCTUAL_PORTS",
+        "PUNCTUAL_PG_BIN",
+        "PUNCTUAL_TEST_DATABASE_URL",
+        "PUNCTUAL_TEST_KAFKA",
+    }
+)
+"""Read by the local stack and by the tests only, before any service starts."""
+
+
+class SettingsProblem(Exception):
+    """The environment cannot be used; the text says which variable and what to write instead."""
+
+
+class Section(BaseModel):
+    """One part of the settings. A duration may also be named `…_SECONDS`."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        alias_generator=AliasGenerator(
+            validation_alias=lambda name: AliasChoices(name, f"{name}_seconds")
+        ),
+    )
+
+
+class Database(Section):
+    """PostgreSQL, for job_service only."""
+
+    url: str = "postgresql://punctual@127.0.0.1:5432/punctual"
+    pool_size: int = Field(default=10, ge=2, le=200)
+    statement_timeout: Duration = 5.0
+    lock_timeout: Duration = 2.0
+    idle_in_transaction_timeout: Duration = 10.0
+    connect_timeout: Duration = 5.0
+
+
+class Kafka(Section):
+    """The broker and the names on it. Names are those of the reference contract."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    request_topic: str = "job-execution-requests"
+    group: str = "worker-group"
+    topic_partitions: int = Field(default=12, ge=1, le=1_000)
+    replication_factor: int = Field(default=1, ge=1, le=10)
+    session_timeout: Duration = 6.0
+    heartbeat_interval: Duration = 2.0
+    metadata_max_age: Duration = 2.0
+    request_timeout: Duration = 10.0
+    stuck_after: Duration = 15.0
+
+
+class LeaseTimes(Section):
+    """How long sessions live by the database clock, and how long the reaper waits beyond."""
+
+    ttl: Duration = Field(default=10.0, ge=1.0, le=600)
+    scheduler_ttl: Duration = Field(default=5.0, ge=1.0, le=600)
+    grace: Duration = Field(default=1.0, ge=0.0, le=60)
+
+
+class JobServiceAddress(Section):
+    """Where job_service listens (`host`, `port`) and where others find it (`url`)."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    url: str = "http://127.0.0.1:8080"
+    request_timeout: Duration = 5.0
+
+
+class Scheduler(Section):
+    """The scheduler's own: what it claims ahead, and how long before its due time a job is published."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8081, ge=0, le=65_535)
+    lead: Duration = Field(default=0.1, le=10.0)
+    claim_limit: int = Field(default=500, ge=1, le=1_000)
+
+
+class Worker(Section):
+    """The worker's own. `slots` handlers run at once; `hold_slots` more may be held before their due time."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8082, ge=0, le=65_535)
+    slots: int = Field(default=100, ge=1, le=100_000)
+    hold_slots: int = Field(default=1_000, ge=0, le=100_000)
+    handlers: str = ""
+    drain: Duration = 30.0
+
+
+class Claim(Section):
+    """How far ahead of their due time jobs are claimed."""
+
+    lookahead: Duration = Field(default=2.0, le=60.0)
+
+
+class Poison(Section):
+    """After how many losses as a suspect a job is quarantined, and when it becomes a suspect."""
+
+    losses: int = Field(default=3, ge=1, le=100)
+    suspect_after: int = Field(default=2, ge=1, le=100)
+
+
+class Retry(Section):
+    """Back-off of failed attempts: full jitter under `base` times 2 to the failures, at most `cap`."""
+
+    base: Duration = 1.0
+    cap: Duration = 300.0
+
+
+class Reconcile(Section):
+    """When a job that was claimed and never leased is armed again: `passed_after` its due time if the
+    group has passed its record or the record is gone, `regardless_after` in any case (R21)."""
+
+    passed_after: Duration = 10.0
+    regardless_after: Duration = 600.0
+
+
+class Retention(Section):
+    """How long settled jobs with their history, and parked records, are kept."""
+
+    jobs: Duration = 30 * 86_400.0
+    parked: Duration = 7 * 86_400.0
+    idempotency: Duration = 86_400.0
+    parked_rows: int = Field(default=100_000, ge=1)
+
+
+class Log(Section):
+    """`level`: debug, info, warning, error. `format`: json or console."""
+
+    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    format: str = Field(default="json", pattern="^(json|console)$")
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "database": Database,
+    "kafka": Kafka,
+    "lease": LeaseTimes,
+    "job_service": JobServiceAddress,
+    "scheduler": Scheduler,
+    "worker": Worker,
+    "claim": Claim,
+    "poison": Poison,
+    "retry": Retry,
+    "reconcile": Reconcile,
+    "retention": Retention,
+    "log": Log,
+}
+
+
+class ServiceSettings(BaseSettings):
+    """Base of each service's settings object."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def known_names() -> list[str]:
+    """Every variable that any process of Punctual reads."""
+    names = set(NOT_OURS)
+    for section, model in SECTIONS.items():
+        for field, info in model.model_fields.items():
+            name = f"{PREFIX}{section}__{field}".upper()
+            names.add(name)
+            if info.annotation is float:
+                names.add(f"{name}_SECONDS")
+    return sorted(names)
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    """Refuse variables that nobody reads.
+
+    Raises:
+        SettingsProblem: names the first unknown one and the nearest known one.
+    """
+    known = known_names()
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name.upper() not in known:
+            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
+            raise SettingsProblem(
+                f"{name} is not a setting of Punctual; did you mean {nearest[0]}?"
+            )
+
+
+def load(settings: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """Read a service's settings from the environment.
+
+    Raises:
+        SettingsProblem: a name is unknown or a value does not fit.
+    """
+    refuse_unknown(os.environ if environ is None else environ)
+    try:
+        return settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = "__".join(str(part) for part in first["loc"]).upper()
+        raise SettingsProblem(f"{PREFIX}{path}: {first['msg']}") from None
+
+
+def describe(settings: ServiceSettings) -> dict[str, Any]:
+    """The effective settings, with passwords in addresses replaced."""
+    shown: dict[str, Any] = settings.model_dump()
+    database = shown.get("database")
+    if isinstance(database, dict):
+        database["url"] = redact(str(database["url"]))
+    return shown
+
+
+def redact(url: str) -> str:
+    """The address without its password."""
+    scheme, sep, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    user = credentials.split(":", 1)[0]
+    return f"{scheme}{sep}{user}{':***' if ':' in credentials else ''}{at}{place}"

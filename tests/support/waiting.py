@@ -1,0 +1,38 @@
+"""Waiting in tests: for a condition, with a deadline. The one place where a short sleep is
+allowed."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.02
+
+
+async def until(predicate: Callable[[], T | Awaitable[T]], *, within: float = 10.0, what: str) -> T:
+    """The first true answer of `predicate` (a function or a coroutine function); the test fails
+    when there is none within that many seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = predicate()
+        found: T = await answer if inspect.isawaitable(answer) else answer
+        if found:
+            return found
+        if time.monotonic() >= deadline:
+            pytest.fail(f"not within {within} s: {what} (last answer: {found!r})")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def wait_until(predicate: Callable[[], T], *, within: float = 10.0, what: str) -> T:
+    """The same where no loop runs."""
+    deadline = time.monotonic() + within
+    while not (found := predicate()):
+        if time.monotonic() >= deadline:
+            pytest.fail(f"not within {within} s: {what} (last answer: {found!r})")
+        time.sleep(POLL_SECONDS)
+    return found

@@ -1,0 +1,1 @@
+"""The job types that Punctual ships, one file each."""

@@ -1,0 +1,1 @@
+"""The only place of the worker that knows aiokafka."""

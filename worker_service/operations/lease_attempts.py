@@ -1,0 +1,127 @@
+"""Ask for the attempts that the records name, in batches, one request at a time.
+
+The records are decided by the answer: granted, refused or declined. A request without an answer is
+repeated with the same items until there is one (R1). "Your node is dead" decides nothing (R28): its
+items are asked for again as the new node.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.contracts.leases import (
+    MAX_LEASE,
+    Decision,
+    LeaseItem,
+    LeaseReply,
+    LeaseRequest,
+)
+from shared.kernel.clock import DatabaseClock, MonotonicClock
+from shared.runtime.periodic import Periodic
+from worker_service.domain.attempts import Attempt, AttemptTable
+from worker_service.domain.node import Membership, Node
+from worker_service.domain.room import Room
+from worker_service.operations.ports import JobService
+from worker_service.operations.take_grant import TakeGrant
+
+EVERY_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The request that is on its way, kept until it has an answer."""
+
+    node: Node
+    attempts: list[Attempt]
+    request: LeaseRequest
+
+
+class LeaseAttempts:
+    """The intake, and the one request that is on its way."""
+
+    def __init__(
+        self,
+        calls: JobService,
+        table: AttemptTable,
+        room: Room,
+        membership: Membership,
+        grants: TakeGrant,
+        *,
+        clock: DatabaseClock,
+        now: MonotonicClock,
+    ) -> None:
+        self._calls = calls
+        self._table = table
+        self._room = room
+        self._membership = membership
+        self._grants = grants
+        self._clock = clock
+        self._now = now
+        self._intake: deque[Attempt] = deque()
+        self._asking: Asking | None = None
+        self.loop = Periodic("lease", self.run_once, every_seconds=EVERY_SECONDS)
+
+    def want(self, attempt: Attempt) -> None:
+        """A record names an attempt that this process has not met."""
+        self._intake.append(attempt)
+        self.loop.wake()
+
+    def backlog(self) -> int:
+        """Attempts without a decision."""
+        return len(self._intake) + (len(self._asking.attempts) if self._asking else 0)
+
+    def unanswered(self) -> bool:
+        """Whether a request has no answer yet."""
+        return self._asking is not None
+
+    async def run_once(self) -> Mapping[str, int]:
+        """Send the request that is on its way, or a new one; `more` if others wait."""
+        if self._asking is not None and self._asking.node is not self._membership.node:
+            self._take_back(self._asking)
+        asking = self._asking = self._asking or self._gather()
+        if asking is None:
+            return {}
+        asked_at = self._now()
+        reply = await self._calls.lease(asking.request)
+        self._clock.heard(reply.now, asked_at=asked_at)
+        if not reply.live:
+            self._take_back(asking)
+            self._membership.declared_dead(asking.node)
+            return {"dead": 1}
+        granted = self._decide(asking, reply, asked_at)
+        return {"granted": granted, "more": len(self._intake)}
+
+    def _gather(self) -> Asking | None:
+        node = self._membership.node
+        if node is None or self._membership.draining or not self._membership.may_start():
+            return None
+        attempts = [self._intake.popleft() for _ in range(min(len(self._intake), MAX_LEASE))]
+        if not attempts:
+            return None
+        offer = self._room.offer()
+        items = [
+            LeaseItem(job_id=a.job_id, attempt=a.attempt, decline=offer.judge(a)) for a in attempts
+        ]
+        return Asking(node, attempts, LeaseRequest(node=node.id, items=items))
+
+    def _take_back(self, asking: Asking) -> None:
+        """Nothing was decided: first in the line for the next request."""
+        self._intake.extendleft(reversed(asking.attempts))
+        self._asking = None
+
+    def _decide(self, asking: Asking, reply: LeaseReply, asked_at: float) -> int:
+        self._asking = None
+        answers = {(lease.job_id, lease.attempt): lease for lease in reply.leases}
+        granted = 0
+        for attempt in asking.attempts:
+            lease = answers.get(attempt.key)
+            if lease is None:
+                self._intake.append(attempt)
+                continue
+            attempt.decided()
+            if lease.decision is Decision.GRANTED:
+                self._grants.take(attempt, asking.node, lease, asked_at=asked_at)
+                granted += 1
+            else:
+                self._table.remove(attempt, remember=False)
+        return granted

@@ -1,0 +1,167 @@
+"""One handler's call, in its lane, with the last check in the same breath (R5).
+
+Three threads see a `Run`: the main loop makes it and asks it to stop, its lane checks and calls.
+What the lane learns goes to the main loop by `post`; the lane changes no table.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from shared.contracts.leases import Lease
+from shared.kernel.clock import DatabaseClock, MonotonicClock
+from shared.runtime.log import get
+from worker_service.domain.attempts import Attempt
+from worker_service.domain.node import Node
+from worker_service.domain.outcome import Ended, bad_payload, from_exception, from_value
+from worker_service.handler_api import Cancelled, Context, JobType
+
+
+class Stop(Enum):
+    """Why a handler was asked to stop. From then on only a returned value counts as an outcome."""
+
+    CANCEL = "a cancel was asked"
+    TIMEOUT = "its time is over"
+    NODE_DEAD = "its node was declared dead"
+    LOST = "job_service does not name it as ours"
+    SHUTDOWN = "the process ends"
+
+
+class Refusal(Enum):
+    """Why the last check let no handler be called."""
+
+    STOPPED = "stopped"
+    EXPIRED = "session lapsed"
+    DEADLINE = "past its deadline"
+    NOT_DUE = "not due"
+
+
+class Watcher(Protocol):
+    """Who hears of runs, on the main loop."""
+
+    def began(self, run: "Run") -> None: ...
+    def ended(self, run: "Run", ended: Ended, at: datetime) -> None: ...
+    def refused(self, run: "Run", refusal: Refusal) -> None: ...
+
+
+Post = Callable[..., Any]
+"""Call a function on the main loop, from any thread."""
+
+
+class Run:
+    """One call of one handler. `stop` is written by the main loop only, `started_at` by the lane
+    only.
+    """
+
+    __slots__ = ("attempt", "job_type", "lease", "node", "started_at", "stop", "task", "timer")
+
+    def __init__(self, attempt: Attempt, job_type: JobType) -> None:
+        self.node: Node
+        self.lease: Lease
+        self.attempt = attempt
+        self.job_type = job_type
+        self.node, self.lease = attempt.granted()
+        self.stop: Stop | None = None
+        self.started_at: datetime | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def check(self) -> None:
+        """For thread handlers: raises once the attempt was asked to stop."""
+        if self.stop is not None:
+            raise Cancelled(self.stop.value)
+
+    def last_check(self, clock: DatabaseClock, now: MonotonicClock) -> Refusal | None:
+        """Whether the handler may be called now; if so, this is the start."""
+        if self.stop is not None:
+            return Refusal.STOPPED
+        if self.node.session.expired():
+            return Refusal.EXPIRED
+        if now() >= self.attempt.deadline:
+            return Refusal.DEADLINE
+        if clock.seconds_until(self.attempt.due_at) > 0:
+            return Refusal.NOT_DUE
+        self.started_at = clock.stamp_after(self.attempt.due_at)
+        return None
+
+    def payload(self) -> BaseModel | Ended:
+        """The payload as the type's model, or the failure that it is."""
+        try:
+            return self.job_type.payload.model_validate_json(json.dumps(self.lease.payload))
+        except Exception as error:
+            return bad_payload(error)
+
+    def context(self) -> Context:
+        """What the handler is told."""
+        lease = self.lease
+        if lease.execution_id is None:
+            raise RuntimeError(f"{self.attempt.key} was granted without an execution id")
+        return Context(
+            job_id=lease.job_id,
+            attempt=lease.attempt,
+            execution_id=lease.execution_id,
+            name=lease.name,
+            due_at=self.attempt.due_at,
+            failures=lease.failures,
+            log=get("handler").bind(
+                job_id=str(lease.job_id), attempt=lease.attempt, node=str(self.node.id)
+            ),
+            check=self.check,
+            traceparent=lease.traceparent,
+        )
+
+
+class HandlerCalls:
+    """Calls handlers, in the two lanes. Nothing that a handler raises leaves these functions."""
+
+    def __init__(
+        self, watcher: Watcher, *, clock: DatabaseClock, now: MonotonicClock, post: Post
+    ) -> None:
+        self._watcher = watcher
+        self._clock = clock
+        self._now = now
+        self._post = post
+
+    async def in_loop(self, run: Run) -> None:
+        """An `async def` handler, on the handlers' loop."""
+        payload = run.payload()
+        if not self._begin(run):
+            return
+        if isinstance(payload, Ended):
+            self._end(run, payload)
+            return
+        try:
+            ended = from_value(await run.job_type.run(payload, run.context()))
+        except BaseException as error:
+            ended = from_exception(error)
+        self._end(run, ended)
+
+    def in_thread(self, run: Run) -> None:
+        """A plain `def` handler, in a thread of its own."""
+        payload = run.payload()
+        if not self._begin(run):
+            return
+        if isinstance(payload, Ended):
+            self._end(run, payload)
+            return
+        try:
+            ended = from_value(run.job_type.run(payload, run.context()))
+        except BaseException as error:
+            ended = from_exception(error)
+        self._end(run, ended)
+
+    def _begin(self, run: Run) -> bool:
+        refusal = run.last_check(self._clock, self._now)
+        if refusal is None:
+            self._post(self._watcher.began, run)
+            return True
+        self._post(self._watcher.refused, run, refusal)
+        return False
+
+    def _end(self, run: Run, ended: Ended) -> None:
+        self._post(self._watcher.ended, run, ended, self._clock.at_least())

@@ -1,0 +1,22 @@
+"""The worker's settings."""
+
+from pydantic import Field
+
+from shared.runtime.settings import (
+    JobServiceAddress,
+    Kafka,
+    LeaseTimes,
+    Log,
+    ServiceSettings,
+    Worker,
+)
+
+
+class WorkerSettings(ServiceSettings):
+    """Everything that a worker process reads from its environment."""
+
+    kafka: Kafka = Field(default_factory=Kafka)
+    lease: LeaseTimes = Field(default_factory=LeaseTimes)
+    job_service: JobServiceAddress = Field(default_factory=JobServiceAddress)
+    worker: Worker = Field(default_factory=Worker)
+    log: Log = Field(default_factory=Log)
