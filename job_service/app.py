@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from job_service.api import internal, jobs, nodes, probes, problems
 from job_service.api.body_limit import BodyLimit
+from job_service.domain.outside import OUTSIDE
 from job_service.duties.end_overdue import EndOverdue
 from job_service.duties.expire import Expire
 from job_service.duties.fold_counts import FoldCounts
@@ -27,7 +28,7 @@ from job_service.operations.release_attempts import ReleaseAttempts
 from job_service.operations.report_attempts import ReportAttempts
 from job_service.operations.wait_for_cancels import WaitForCancels
 from job_service.postgres.claims import Claims
-from job_service.postgres.client_changes import OUTSIDE, ClientChanges
+from job_service.postgres.client_changes import ClientChanges
 from job_service.postgres.counts import Counts
 from job_service.postgres.database import Database
 from job_service.postgres.jobs import Jobs
@@ -120,6 +121,7 @@ def make_stores(settings: JobServiceSettings) -> Stores:
         reaping=Reaping(database, reap_terms),
         overdue=Overdue(
             database,
+            unplaced_seconds=settings.reconcile.unplaced_after,
             regardless_seconds=settings.reconcile.regardless_after,
             gap_seconds=TICK_GAP_SECONDS,
             base_seconds=retry.base,
@@ -221,7 +223,7 @@ async def serve(settings: JobServiceSettings) -> None:
     notifier = Notifier(settings.database.url, connect_timeout=settings.database.connect_timeout)
     bells = Bells(
         due=Doorbell(partial(notifier.rang, "punctual_due")),
-        cancels=Doorbell(partial(notifier.rang, "punctual_cancels")),
+        cancels=Doorbell(partial(notifier.rang, "punctual_cancels"), everyone=True),
     )
     notifier.carry({"punctual_due": bells.due, "punctual_cancels": bells.cancels})
     app = make_app(stores, make_operations(settings, stores, bells))

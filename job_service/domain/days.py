@@ -35,6 +35,12 @@ class Day:
         )
 
 
+def day_of_id(job_id: UUID) -> Day:
+    """The day on which an id was made."""
+    made = datetime.datetime.fromtimestamp((job_id.int >> 80) / 1000, datetime.UTC)
+    return Day(made.date())
+
+
 def day_of_suffix(suffix: str) -> Day:
     """The day that a partition's name ends with."""
     return Day(datetime.datetime.strptime(suffix, "%Y%m%d").replace(tzinfo=datetime.UTC).date())

@@ -35,6 +35,7 @@ class DayStore(Protocol):
 
     async def today(self) -> date: ...
     async def days(self, table: str) -> list[Day]: ...
+    async def days_with_jobs(self, before: Day) -> list[Day]: ...
     async def has_unsettled(self, day: Day) -> bool: ...
     async def has_recent(self, day: Day, within_seconds: float) -> bool: ...
     async def delete_settled(
@@ -72,9 +73,11 @@ class Retain:
         counts = {"deleted": 0, "dropped": 0, "more": 0}
         today = await self._days.today()
         cutoff = today - timedelta(seconds=self._keep.jobs_seconds)
-        for day in await self._days.days("job_history"):
-            if day.date < cutoff:
-                await self._clear(day, counts)
+        cut = {table: set(await self._days.days(table)) for table in TABLES}
+        old = {day for days in cut.values() for day in days if day.date < cutoff}
+        old.update(await self._days.days_with_jobs(before=Day(cutoff)))
+        for day in sorted(old, key=lambda day: day.date):
+            await self._clear(day, [table for table in TABLES if day in cut[table]], counts)
         keep = self._keep
         parked = await self._parked.expire(keep.parked_seconds, keep.parked_rows, BATCH)
         keys = await self._days.expire_keys(keep.keys_seconds, BATCH)
@@ -82,14 +85,20 @@ class Retain:
         counts["more"] |= int(parked >= BATCH or keys >= BATCH)
         return {**counts, "parked": parked, "keys": keys, "nodes": nodes}
 
-    async def _clear(self, day: Day, counts: dict[str, int]) -> None:
+    async def _clear(self, day: Day, cut: list[str], counts: dict[str, int]) -> None:
+        """Clear a day; `cut` are the tables that have a partition for it. The rows of the others are in the
+        default partition and go singly."""
         whole = not await self._days.has_unsettled(day) and not await self._days.has_recent(
             day, self._keep.jobs_seconds
         )
         after = UUID(int=0)
         for _ in range(BATCHES_PER_ROUND):
             deleted, last = await self._days.delete_settled(
-                day, self._keep.jobs_seconds, BATCH, after, singly=not whole
+                day,
+                self._keep.jobs_seconds,
+                BATCH,
+                after,
+                singly=not whole or len(cut) < len(TABLES),
             )
             counts["deleted"] += deleted
             if deleted < BATCH or last is None:
@@ -99,6 +108,6 @@ class Retain:
             counts["more"] = 1
             return
         if whole and not await self._days.has_recent(day, EVER_SECONDS):
-            for table in TABLES:
+            for table in cut:
                 await self._days.drop(table, day)
                 counts["dropped"] += 1

@@ -6,7 +6,7 @@ state from which the state table knows no such way.
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -48,11 +48,14 @@ class ReadStore(Protocol):
 
 
 class EndStore(Protocol):
-    """Ending an attempt."""
+    """Ending an attempt, and what is known of one."""
 
     async def record(
         self, node: UUID, starts: Sequence[Any], ends: Sequence[Ended]
     ) -> tuple[dict[tuple[UUID, int], str], datetime]: ...
+    async def executions(
+        self, attempts: Sequence[tuple[UUID, int]]
+    ) -> Mapping[tuple[UUID, int], Any]: ...
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,6 @@ class ChangeByClient:
                 job.cancel_requested and job.status in {JobStatus.SCHEDULED, JobStatus.RUNNING}
             ):
                 raise self._illegal(job, "cancelled")
-        self._bells.cancels.wake_all()
         self._bells.cancels.ring()
         self._bells.due.ring()
         return job, job.status is JobStatus.CANCELLED
@@ -166,13 +168,22 @@ class ChangeByClient:
                 "Only the holder of this attempt's leaseToken may end it; "
                 "an attempt that a worker runs is not ended by hand. Use cancel to stop it."
             )
-        accepted, _ = await self._ends.record(
-            self._outside, [], [self._ended(job_id, holder["attempt"], job, status)]
-        )
-        if (job_id, holder["attempt"]) not in accepted:
+        if not await self._accepted(self._ended(job_id, holder["attempt"], job, status)):
             raise LeaseLost("The attempt ended meanwhile; read the job again.")
         self._bells.due.ring()
         return await self._read(Wanted(job_id, None, new_id()))
+
+    async def _accepted(self, ended: Ended) -> bool:
+        """Record it; after an unknown commit once more, and then the execution tells (R27)."""
+        attempt = (ended.job_id, ended.attempt)
+        try:
+            accepted, _ = await self._ends.record(self._outside, [], [ended])
+        except Unknown:
+            accepted, _ = await self._ends.record(self._outside, [], [ended])
+            if attempt not in accepted:
+                execution = (await self._ends.executions([attempt]))[attempt]
+                return bool(execution["result_hash"] == ended.result_hash)
+        return attempt in accepted
 
     def _ended(self, job_id: UUID, attempt: int, job: Job, status: JobStatus) -> Ended:
         failed = status is JobStatus.FAILED
@@ -198,9 +209,12 @@ class ChangeByClient:
         try:
             return await statement(wanted)
         except Unknown:
-            if await self._store.done_by(wanted):
-                return await self._read(Wanted(wanted.job_id, None, wanted.operation))
-            return await statement(wanted)
+            if not await self._store.done_by(wanted):
+                job = await statement(wanted)
+                # Refused: by the first try perhaps, which came through after it was looked for.
+                if job is not None or not await self._store.done_by(wanted):
+                    return job
+            return await self._read(Wanted(wanted.job_id, None, wanted.operation))
 
     async def _read(self, wanted: Wanted) -> Job:
         job = await self._jobs.get(wanted.job_id)

@@ -24,7 +24,7 @@ class ClaimStore(Protocol):
     async def claim(
         self, node: UUID, seq: int, credit: Credits, *, first: bool
     ) -> list[Claimed]: ...
-    async def unacknowledged(self, node: UUID, acked: int, limit: int) -> list[Claimed]: ...
+    async def unacknowledged(self, node: UUID, acked: int, seq: int) -> list[Claimed]: ...
     async def note_published(self, node: UUID, published: Sequence[Published]) -> None: ...
 
 
@@ -54,21 +54,20 @@ class ClaimDue:
                 await wait(rung, min(left, pause))
 
     async def _look(self, request: ClaimRequest, *, first: bool) -> tuple[ClaimReply, float]:
-        """One look: what was claimed before and never heard of goes first (R8)."""
-        again: list[Claimed] = []
-        if request.acked < request.seq - 1:
-            again = await self._store.unacknowledged(request.node, request.acked, request.limit)
+        """One look. The first of a request overtakes those before it; only then is it certain what they
+        claimed, and all of it that was never heard of comes along (R8)."""
         async with self._turn:
             capacity = await self._store.capacity(request.node)
             if not capacity.live:
                 return ClaimReply(live=False, jobs=[], now=capacity.now), 0.0
             credit = self._credits(capacity, request.limit)
-            if not credit.due and not credit.ahead and not first:
-                reply = ClaimReply(live=True, jobs=again, now=capacity.now)
-                return reply, LOOK_FOR_CREDIT_SECONDS
-            claimed = await self._store.claim(request.node, request.seq, credit, first=first)
+            jobs: list[Claimed] = []
+            if credit.due or credit.ahead or first:
+                jobs = await self._store.claim(request.node, request.seq, credit, first=first)
+        if first and request.acked < request.seq - 1:
+            jobs += await self._store.unacknowledged(request.node, request.acked, request.seq)
         pause = LOOK_AGAIN_SECONDS if credit.due else LOOK_FOR_CREDIT_SECONDS
-        return ClaimReply(live=True, jobs=again + claimed, now=capacity.now), pause
+        return ClaimReply(live=True, jobs=jobs, now=capacity.now), pause
 
     def _credits(self, capacity: Capacity, limit: int) -> Credits:
         credit = credits_of(capacity.workers, capacity.load, limit=limit)

@@ -47,20 +47,24 @@ class CreateJobs:
 
     async def _insert(self, jobs: Sequence[NewJob]) -> dict[UUID, Job]:
         """Insert, and after an unknown commit read by id before anything is answered (R27)."""
-        for tries_left in reversed(range(TRIES_AFTER_UNKNOWN)):
+        ids = [job.id for job in jobs]
+        for tries in range(1, TRIES_AFTER_UNKNOWN + 1):
             try:
                 rows, soon = await self._store.insert(jobs)
                 break
             except Unknown:
-                if not tries_left:
+                if tries == TRIES_AFTER_UNKNOWN:
                     raise
-                there = await self._store.by_ids([job.id for job in jobs])
+                there = await self._store.by_ids(ids)
                 if there:
                     self._doorbell.ring()
                     return dict(there)
-        if soon:
+        created = {job.id: job for job in rows}
+        if tries > 1:  # a try before may have come through after it was looked for
+            created.update(await self._store.by_ids(ids))
+        if soon or tries > 1:
             self._doorbell.ring()
-        return {job.id: job for job in rows}
+        return created
 
     async def _owners(self, missing: Sequence[NewJob]) -> Mapping[str, tuple[bytes, UUID]]:
         keys = sorted({job.idempotency_key for job in missing if job.idempotency_key is not None})

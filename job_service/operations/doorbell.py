@@ -12,21 +12,30 @@ from contextlib import asynccontextmanager
 
 
 class Doorbell:
-    """One reason to look again, of this replica. `on_ring` tells the others; it must not block."""
+    """One reason to look again, of this replica. `on_ring` tells the others; it must not block.
 
-    def __init__(self, on_ring: Callable[[], None] | None = None) -> None:
+    `everyone`: each waiter looks for something of its own, so a ring wakes them all.
+    """
+
+    def __init__(
+        self, on_ring: Callable[[], None] | None = None, *, everyone: bool = False
+    ) -> None:
+        self._everyone = everyone
         self._waiters: deque[asyncio.Event] = deque()
         self._on_ring = on_ring
         self.closed = False
 
     def ring(self) -> None:
-        """Something changed here: wake one waiter, tell the other replicas."""
+        """Something changed here: wake who waits, tell the other replicas."""
         self.rung_elsewhere()
         if self._on_ring is not None:
             self._on_ring()
 
     def rung_elsewhere(self) -> None:
-        """Another replica rang, or rings may have been missed: wake one waiter."""
+        """Another replica rang: wake one waiter, or everyone."""
+        if self._everyone:
+            self.wake_all()
+            return
         for event in self._waiters:
             if not event.is_set():
                 event.set()

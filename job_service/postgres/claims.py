@@ -6,8 +6,10 @@ from uuid import UUID
 import asyncpg
 
 from job_service.domain.credits import Capacity, Credits, LiveWorker, Load
+from job_service.domain.outside import OUTSIDE
 from job_service.domain.priority import BANDS
 from job_service.postgres.database import Database
+from job_service.postgres.lookup import lookup
 from job_service.postgres.transition import HISTORY
 from shared.contracts.claims import Claimed, Published
 
@@ -20,7 +22,7 @@ SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live
        (SELECT json_agg(json_build_array(job_type, due, ahead))
         FROM (SELECT job_type, count(*) FILTER (WHERE ready_at <= now()) AS due,
                      count(*) FILTER (WHERE ready_at > now()) AS ahead
-              FROM inflight GROUP BY job_type) AS by_type) AS load
+              FROM inflight WHERE worker IS DISTINCT FROM $2::uuid GROUP BY job_type) AS by_type) AS load
 """
 
 # Claims what the shelves (type, band, until, limit) hold. SKIP LOCKED on due and on jobs, the guards under
@@ -53,7 +55,7 @@ due_now AS MATERIALIZED (
     SELECT d.* FROM shelf CROSS JOIN LATERAL (
         SELECT due.ctid AS at, due.job_id, due.band, due.dispatch_at FROM due
         WHERE due.job_type = shelf.job_type AND due.band = shelf.band AND due.dispatch_at <= now()
-        ORDER BY due.dispatch_at, due.job_id LIMIT shelf.most FOR UPDATE SKIP LOCKED
+        ORDER BY due.dispatch_at LIMIT shelf.most FOR UPDATE SKIP LOCKED
     ) AS d LIMIT $6
 ),
 ahead_shelf AS MATERIALIZED (
@@ -66,12 +68,13 @@ due_soon AS MATERIALIZED (
         SELECT due.ctid AS at, due.job_id, due.band, due.dispatch_at FROM due
         WHERE due.job_type = shelf.job_type AND due.band = shelf.band
           AND due.dispatch_at > now() AND due.dispatch_at <= now() + $11 * interval '1 second'
-        ORDER BY due.dispatch_at, due.job_id LIMIT shelf.most FOR UPDATE SKIP LOCKED
+        ORDER BY due.dispatch_at LIMIT shelf.most FOR UPDATE SKIP LOCKED
     ) AS d LIMIT $10
 ),
 picked AS MATERIALIZED (SELECT * FROM due_now UNION ALL SELECT * FROM due_soon),
 locked AS MATERIALIZED (
-    SELECT j.id, j.status FROM jobs AS j JOIN picked AS p ON p.job_id = j.id
+    SELECT j.id, j.status, j.version, j.attempt, j.job_type, j.ready_at, j.ordering_key, j.traceparent
+    FROM picked AS p JOIN jobs AS j ON {lookup("j.id", "p.job_id")}
     WHERE j.dispatch_at = p.dispatch_at AND j.band = p.band AND j.node IS NULL
       AND j.status IN ('CREATED', 'FAILED', 'SCHEDULED')
     ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
@@ -89,8 +92,8 @@ moved AS (
 taken AS (
     SELECT id, version, attempt, job_type, ready_at, ordering_key, traceparent FROM moved
     UNION ALL
-    SELECT j.id, j.version, j.attempt, j.job_type, j.ready_at, j.ordering_key, j.traceparent
-    FROM jobs AS j JOIN locked AS l ON l.id = j.id WHERE l.status = 'SCHEDULED'
+    SELECT id, version, attempt, job_type, ready_at, ordering_key, traceparent
+    FROM locked WHERE status = 'SCHEDULED'
 ),
 off_the_shelf AS (
     DELETE FROM due WHERE ctid = ANY (ARRAY (
@@ -106,19 +109,20 @@ SELECT * FROM taken
 """
 
 # What was claimed under a later request than the last acknowledged, and is not leased: sent again (R8).
-UNACKED = """
+UNACKED = f"""
 SELECT j.id, j.version, i.attempt, i.job_type, i.ready_at, j.ordering_key, j.traceparent
-FROM inflight AS i JOIN jobs AS j ON j.id = i.job_id
-WHERE i.scheduler = $1 AND i.claim_seq > $2
-ORDER BY i.claim_seq LIMIT $3
+FROM inflight AS i JOIN jobs AS j ON {lookup("j.id", "i.job_id")}
+WHERE i.scheduler = $1 AND i.claim_seq > $2 AND i.claim_seq < $3
+ORDER BY i.claim_seq
 """
 
 # Notes where the record of an attempt is, for those that nobody has leased since (R21).
-NOTE_PUBLISHED = """
+NOTE_PUBLISHED = f"""
 UPDATE inflight AS i SET topic_partition = p.topic_partition, record_offset = p.record_offset
 FROM unnest($2::uuid[], $3::int[], $4::int[], $5::bigint[])
      AS p (job_id, attempt, topic_partition, record_offset)
-WHERE i.job_id = p.job_id AND i.attempt = p.attempt AND i.scheduler = $1
+WHERE {lookup("i.job_id", "p.job_id")} AND i.attempt = p.attempt
+  AND i.scheduler IS NOT DISTINCT FROM $1
 """
 
 
@@ -152,7 +156,7 @@ class Claims:
 
     async def capacity(self, node: UUID) -> Capacity:
         """What credits depend on, and whether the asking node is live."""
-        row = await self._database.run(lambda raw: raw.fetchrow(CAPACITY, node))
+        row = await self._database.run(lambda raw: raw.fetchrow(CAPACITY, node, OUTSIDE))
         assert row is not None
         return Capacity(
             live=row["live"],
@@ -178,9 +182,10 @@ class Claims:
         rows = await self._database.run(lambda raw: raw.fetch(CLAIM, *arguments))
         return [_claimed(row) for row in rows]
 
-    async def unacknowledged(self, node: UUID, acked: int, limit: int) -> list[Claimed]:
-        """What this scheduler claimed and never heard of."""
-        rows = await self._database.run(lambda raw: raw.fetch(UNACKED, node, acked, limit))
+    async def unacknowledged(self, node: UUID, acked: int, seq: int) -> list[Claimed]:
+        """What requests between `acked` and `seq` claimed and nobody has leased. All of it, or the reply
+        would acknowledge the rest unseen; credits bound it."""
+        rows = await self._database.run(lambda raw: raw.fetch(UNACKED, node, acked, seq))
         return [_claimed(row) for row in rows]
 
     async def note_published(self, node: UUID, published: Sequence[Published]) -> None:

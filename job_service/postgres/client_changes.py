@@ -9,17 +9,15 @@ from uuid import UUID
 import asyncpg
 
 from job_service.domain.job import Job
+from job_service.domain.outside import OUTSIDE
 from job_service.domain.wanted import Change, Wanted
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.jobs import job_of
-from job_service.postgres.transition import ARM, HISTORY
-
-OUTSIDE = UUID(int=(1 << 128) - 1)
-"""Stands as the holder of an attempt that was started by hand (R17); no node has this id."""
+from job_service.postgres.lookup import lookup
+from job_service.postgres.transition import ARM, HISTORY, LOCK
 
 _MINE = "j.id = $1 AND ($2::int IS NULL OR j.version = $2)"
-_MOVED = """j.*, j.node AS by_node, 'client' AS actor, NULL::bytea AS result_hash,
-              $3::uuid AS operation"""
+_MOVED = "j.*, j.node AS by_node, NULL::bytea AS result_hash, $3::uuid AS operation"
 
 # Not leased: CANCELLED at once. Leased or running: the wish is kept and pushed to the worker (R20).
 CANCEL = f"""
@@ -32,7 +30,7 @@ WITH moved AS (
         finished_at = CASE WHEN j.node IS NULL THEN clock_timestamp() END
     WHERE {_MINE} AND NOT j.cancel_requested
       AND (j.status IN ('CREATED', 'SCHEDULED', 'FAILED') OR (j.status = 'RUNNING' AND j.node IS NOT NULL))
-    RETURNING {_MOVED},
+    RETURNING {_MOVED}, 'client' AS actor,
               CASE j.status WHEN 'CANCELLED' THEN 'cancelled' ELSE 'cancel-asked' END AS reason
 ),
 {HISTORY},
@@ -73,12 +71,12 @@ WITH moved AS (
         labels = coalesce($7::jsonb, j.labels)
     WHERE {_MINE} AND j.node IS NULL AND j.status IN ('CREATED', 'SCHEDULED', 'FAILED')
       AND ($4::timestamptz IS NULL OR j.status <> 'FAILED' OR j.next_attempt_at IS NOT NULL)
-    RETURNING {_MOVED}, 'changed' AS reason, $4::timestamptz IS NOT NULL AS arms
+    RETURNING {_MOVED}, 'changed' AS reason, 'client' AS actor, $4::timestamptz IS NOT NULL AS arms
 ),
 {HISTORY}, {ARM},
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE arms))),
 reordered AS (
-    UPDATE due AS d SET band = m.band FROM moved AS m WHERE d.job_id = m.id AND NOT m.arms
+    UPDATE due AS d SET band = m.band FROM moved AS m WHERE {lookup("d.job_id", "m.id")} AND NOT m.arms
 )
 SELECT * FROM moved
 """
@@ -95,7 +93,7 @@ WITH moved AS (
         updated_at = clock_timestamp()
     WHERE {_MINE} AND j.node IS NULL AND j.status = ANY ($4::text[])
     RETURNING {_MOVED}, CASE j.prev_status WHEN 'FAILED' THEN 'retried' ELSE 'by-hand' END AS reason,
-              true AS arms
+              'client' AS actor, true AS arms
 ),
 {HISTORY}, {ARM},
 no_letter AS (
@@ -112,7 +110,7 @@ WITH moved AS (
     SET prev_status = j.status, status = 'RUNNING', version = j.version + 1, node = $4,
         started_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'
-    RETURNING {_MOVED}, 'by-hand' AS reason,
+    RETURNING {_MOVED}, 'by-hand' AS reason, 'outside' AS actor,
               coalesce(j.timeout_seconds,
                        (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
                        $7) AS timeout
@@ -188,9 +186,10 @@ class ClientChanges:
 
     async def _one(self, statement: str, wanted: Wanted, *arguments: object) -> Job | None:
         async def unit(raw: Raw) -> Job | None:
+            await raw.execute(LOCK, [wanted.job_id])
             row = await raw.fetchrow(
                 statement, wanted.job_id, wanted.version, wanted.operation, *arguments
             )
             return None if row is None else job_of(row)
 
-        return await self._database.run(unit)
+        return await self._database.transaction(unit)

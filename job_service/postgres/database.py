@@ -46,6 +46,7 @@ def _server_settings(settings: DatabaseSettings) -> dict[str, str]:
     return {
         "application_name": "job_service",
         "timezone": "UTC",
+        "synchronous_commit": "on",
         "jit": "off",
         "enable_seqscan": "off",
         "enable_hashjoin": "off",

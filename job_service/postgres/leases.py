@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 
 from job_service.postgres.database import Database, Raw
-from job_service.postgres.transition import ARM, HISTORY, NO_OUTCOME, NOT_IN_FLIGHT
+from job_service.postgres.lookup import lookup
+from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
 from shared.contracts.nodes import AttemptRef
 
 # The fields that a grant carries.
@@ -29,15 +30,11 @@ asked AS MATERIALIZED (
     SELECT * FROM unnest($2::uuid[], $3::int[], $4::uuid[]) AS a (job_id, attempt, execution_id)
     WHERE EXISTS (SELECT FROM live)
 ),
-locked AS MATERIALIZED (
-    SELECT j.id, j.lost FROM jobs AS j
-    WHERE j.id = ANY (ARRAY (SELECT job_id FROM asked)) ORDER BY j.id FOR UPDATE
-),
 suspect AS MATERIALIZED (
-    SELECT l.id FROM locked AS l
-    WHERE l.lost >= $5
+    SELECT j.id FROM jobs AS j
+    WHERE j.id = ANY (ARRAY (SELECT job_id FROM asked)) AND j.lost >= $5
       AND NOT EXISTS (SELECT FROM inflight AS i WHERE i.worker = $1 AND i.suspect)
-    ORDER BY l.id LIMIT 1
+    ORDER BY j.id LIMIT 1
 ),
 moved AS (
     UPDATE jobs AS j
@@ -47,7 +44,7 @@ moved AS (
         started_at = CASE WHEN j.ready_at <= statement_timestamp() THEN clock_timestamp()
                           ELSE j.started_at END
     FROM asked AS a
-    WHERE j.id = a.job_id AND j.id = ANY (ARRAY (SELECT id FROM locked))
+    WHERE {lookup("j.id", "a.job_id")}
       AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
       AND (j.expires_at IS NULL OR j.expires_at > statement_timestamp() OR j.started_at IS NOT NULL)
       AND (j.lost < $5 OR j.id = (SELECT id FROM suspect))
@@ -85,21 +82,20 @@ SELECT {GRANT}, j.node, j.lost, e.id AS execution_id, clock_timestamp() AS now,
        coalesce(j.timeout_seconds,
                 (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
                 $2) AS timeout_seconds
-FROM jobs AS j LEFT JOIN executions AS e ON e.job_id = j.id AND e.attempt = j.attempt
+FROM jobs AS j LEFT JOIN executions AS e ON {lookup("e.job_id", "j.id")} AND e.attempt = j.attempt
 WHERE j.id = ANY ($1::uuid[])
 """
 
 # A worker cannot take these: back to due with a short back-off, the attempt stays (R23). No visible change,
 # so no version; both narrow rows change together, driven by the locked job.
-DECLINE = """
+DECLINE = f"""
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::float8[]) AS a (job_id, attempt, wait)
 ),
 moved AS (
     UPDATE jobs AS j SET dispatch_at = clock_timestamp() + a.wait * interval '1 second'
     FROM asked AS a
-    WHERE j.id = a.job_id AND j.id = ANY (ARRAY (
-              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($1::uuid[]) ORDER BY l.id FOR UPDATE))
+    WHERE {lookup("j.id", "a.job_id")}
       AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
     RETURNING j.id, j.job_type, j.band, j.dispatch_at
 ),
@@ -115,7 +111,11 @@ SELECT id FROM moved
 # Gives back what this node holds, running or held, fenced by node and attempt: a new attempt, due at once if
 # its time has come; CANCELLED instead where a cancel was asked (R20). failures and lost stay.
 RELEASE = f"""
-WITH asked AS MATERIALIZED (SELECT * FROM unnest($2::uuid[], $3::int[]) AS a (job_id, attempt)),
+WITH locked AS MATERIALIZED (SELECT id FROM jobs WHERE id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE),
+asked AS MATERIALIZED (
+    SELECT * FROM unnest($2::uuid[], $3::int[]) AS a (job_id, attempt)
+    WHERE (SELECT count(*) FROM locked) > 0
+),
 moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status,
@@ -125,8 +125,7 @@ moved AS (
         dispatch_at = greatest(j.ready_at, clock_timestamp()),
         finished_at = CASE WHEN j.cancel_requested THEN clock_timestamp() END
     FROM asked AS a
-    WHERE j.id = a.job_id AND j.id = ANY (ARRAY (
-              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($2::uuid[]) ORDER BY l.id FOR UPDATE))
+    WHERE {lookup("j.id", "a.job_id")}
       AND j.status IN ('RUNNING', 'SCHEDULED') AND j.attempt = a.attempt AND j.node = $1
     RETURNING j.id, a.attempt AS released, j.version, j.prev_status, j.status, j.attempt,
               $1::uuid AS by_node, $4::text AS reason, 'worker' AS actor, {NO_OUTCOME},
@@ -140,7 +139,7 @@ executed AS (
     UPDATE executions AS e
     SET status = CASE m.status WHEN 'CANCELLED' THEN 'CANCELLED' ELSE 'RELEASED' END,
         ended_at = clock_timestamp()
-    FROM moved AS m WHERE e.job_id = m.id AND e.attempt = m.released
+    FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.released
 )
 SELECT id, released FROM moved
 """
@@ -174,18 +173,23 @@ class Leases:
         The list holds a row for each grant; a node that is live and gets nothing is answered an empty list.
         """
         ordered = sorted(items)
-        rows = await self._database.run(
-            lambda raw: raw.fetch(
+        ids = [item[0] for item in ordered]
+
+        async def unit(raw: Raw) -> list[asyncpg.Record]:
+            await raw.execute(LOCK, ids)
+            granted: list[asyncpg.Record] = await raw.fetch(
                 LEASE,
                 node,
-                [item[0] for item in ordered],
+                ids,
                 [item[1] for item in ordered],
                 [item[2] for item in ordered],
                 self._terms.suspect_after,
                 self._terms.default_timeout_seconds,
                 self._terms.deadline_grace_seconds,
             )
-        )
+            return granted
+
+        rows = await self._database.transaction(unit)
         return [row for row in rows if row["id"] is not None] if rows else None
 
     async def explain(self, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
@@ -197,8 +201,13 @@ class Leases:
     async def decline(self, items: Sequence[tuple[UUID, int, float]]) -> set[UUID]:
         """Put (job, attempt) back to due for `wait` seconds; those for which that held."""
         columns = _columns(sorted(items))
-        rows = await self._database.run(lambda raw: raw.fetch(DECLINE, *columns))
-        return {row["id"] for row in rows}
+
+        async def unit(raw: Raw) -> list[asyncpg.Record]:
+            await raw.execute(LOCK, columns[0])
+            declined: list[asyncpg.Record] = await raw.fetch(DECLINE, *columns)
+            return declined
+
+        return {row["id"] for row in await self._database.transaction(unit)}
 
     async def release(
         self, node: UUID, items: Sequence[AttemptRef], reason: str

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from job_service.postgres.database import Database, Raw
+from job_service.postgres.lookup import lookup
 from shared.contracts.nodes import AttemptRef, DeclaredType, Position, RegisterNode, Renew
 
 # A repeat of a registration finds its node and changes nothing.
@@ -54,8 +55,8 @@ NODE = (
 )
 
 # Cancels that wait for a worker to hear of them.
-CANCELS = """
-SELECT j.id, j.attempt FROM inflight AS i JOIN jobs AS j ON j.id = i.job_id
+CANCELS = f"""
+SELECT j.id, j.attempt FROM inflight AS i JOIN jobs AS j ON {lookup("j.id", "i.job_id")}
 WHERE i.worker = $1 AND j.cancel_requested
 """
 

@@ -1,30 +1,38 @@
-"""Statements of the duties that look at what is overdue: reconcile, deadlines, expiry."""
+"""Statements of the duties that look at what is overdue: reconcile, deadlines, expiry.
+
+They find it by an index, and only by the one on its time. So the time is statement_timestamp(): no index is
+searched for clock_timestamp(), which may be another for each row. And `worker IS NULL` says "claimed": the
+opposite, `scheduler IS NOT NULL`, would offer the planner the partial index on all claims.
+"""
 
 import asyncpg
 
 from job_service.postgres.database import Database, Raw
-from job_service.postgres.reaping import AMNESTY_OVER, ARM_AGAIN
-from job_service.postgres.transition import ARM, HISTORY, NO_OUTCOME, NOT_IN_FLIGHT
+from job_service.postgres.lookup import lookup
+from job_service.postgres.reaping import AMNESTY_OVER, arm_again
+from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
 
 # Claimed and not leased, past its time to be looked at. Its record is judged lost when the group has passed
-# it, or when the topic partition ends before it (the topic was made anew), or after `regardless` (R21).
+# it, or when the topic partition ends before it (the topic was made anew); after `unplaced` if nobody said
+# where it is, and after `regardless` in any case (R21).
 OVERDUE_CLAIMS = """
 SELECT i.job_id,
        i.record_offset < p.committed OR i.record_offset >= p.end_offset
-           OR greatest(i.ready_at, i.since) < clock_timestamp() - $2 * interval '1 second' AS lost
+           OR greatest(i.ready_at, i.since) < clock_timestamp() - interval '1 second'
+               * CASE WHEN i.record_offset IS NULL THEN $3::float8 ELSE $2::float8 END AS lost
 FROM inflight AS i LEFT JOIN topic_positions AS p ON p.topic_partition = i.topic_partition
-WHERE i.look_at <= clock_timestamp() AND i.scheduler IS NOT NULL
+WHERE i.look_at <= statement_timestamp() AND i.worker IS NULL
 ORDER BY i.look_at LIMIT $1
 """
 LOOK_LATER = """
 UPDATE inflight SET look_at = clock_timestamp() + $2 * interval '1 second'
-WHERE job_id = ANY ($1::uuid[]) AND scheduler IS NOT NULL
+WHERE job_id = ANY ($1::uuid[]) AND worker IS NULL
 """
 
 # Leased attempts past their deadline, outside an amnesty (R14, R16).
 PAST_DEADLINE = f"""
 SELECT i.job_id, i.attempt, i.worker FROM inflight AS i
-WHERE i.look_at <= clock_timestamp() AND i.worker IS NOT NULL AND {AMNESTY_OVER}
+WHERE i.look_at <= statement_timestamp() AND i.scheduler IS NULL AND {AMNESTY_OVER}
 ORDER BY i.look_at LIMIT $1
 """
 
@@ -37,8 +45,10 @@ _NEXT_AT = """(statement_timestamp()
 # Ends attempts whose holder did not report in time, fenced by what was seen: a running one failed by time-out
 # and is tried again like any failure; a held one that never started counts as lost, as it may have begun.
 END_OVERDUE = f"""
-WITH late AS MATERIALIZED (
+WITH locked AS MATERIALIZED (SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE),
+late AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS l (job_id, attempt, worker)
+    WHERE (SELECT count(*) FROM locked) > 0
 ),
 moved AS (
     UPDATE jobs AS j
@@ -53,11 +63,10 @@ moved AS (
         dispatch_at = CASE WHEN {_AGAIN} THEN {_NEXT_AT} ELSE clock_timestamp() END,
         finished_at = CASE WHEN {_AGAIN} OR {_HELD} THEN NULL ELSE clock_timestamp() END
     FROM late AS l
-    WHERE j.id = l.job_id AND j.id = ANY (ARRAY (
-              SELECT k.id FROM jobs AS k WHERE k.id = ANY ($1::uuid[]) ORDER BY k.id FOR UPDATE))
+    WHERE {lookup("j.id", "l.job_id")}
       AND j.attempt = l.attempt AND j.node = l.worker AND j.status IN ('RUNNING', 'SCHEDULED')
     RETURNING j.id, j.version, j.prev_status, j.status, j.attempt, l.worker AS by_node,
-              CASE j.status WHEN 'SCHEDULED' THEN 'lost' ELSE 'timeout' END AS reason,
+              CASE j.prev_status WHEN 'SCHEDULED' THEN 'lost' ELSE 'timeout' END AS reason,
               'duty' AS actor, {NO_OUTCOME}, j.job_type, j.band, j.dispatch_at,
               (j.status = 'SCHEDULED' OR j.next_attempt_at IS NOT NULL) AS arms, l.attempt AS ended
 ),
@@ -69,25 +78,24 @@ executed AS (
     UPDATE executions AS e
     SET status = CASE m.status WHEN 'SCHEDULED' THEN 'LOST' ELSE m.status END,
         ended_at = clock_timestamp(), error = 'no report by its deadline'
-    FROM moved AS m WHERE e.job_id = m.id AND e.attempt = m.ended
+    FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.ended
 )
 SELECT id FROM moved
+"""
+
+PAST_EXPIRY = """
+SELECT job_id FROM expiring WHERE expires_at <= statement_timestamp()
+ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 
 # expiresAt has passed before a start: EXPIRED. A held job keeps its row here and is looked at again; for all
 # others the row has done its work.
 EXPIRE = f"""
-WITH past AS MATERIALIZED (
-    SELECT job_id FROM expiring WHERE expires_at <= clock_timestamp()
-    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
-),
-moved AS (
+WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, status = 'EXPIRED', version = j.version + 1,
         updated_at = clock_timestamp(), finished_at = clock_timestamp()
-    WHERE j.id = ANY (ARRAY (
-              SELECT l.id FROM jobs AS l WHERE l.id = ANY (ARRAY (SELECT job_id FROM past))
-              ORDER BY l.id FOR UPDATE))
+    WHERE j.id = ANY ($1::uuid[])
       AND j.status IN ('CREATED', 'SCHEDULED') AND j.node IS NULL AND j.started_at IS NULL
     RETURNING j.id, j.version, j.prev_status, j.status, j.attempt, NULL::uuid AS by_node,
               'expired' AS reason, 'duty' AS actor, {NO_OUTCOME}
@@ -97,7 +105,7 @@ off_the_shelf AS (DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM move
 settled AS (INSERT INTO unsuccessful (status, job_id) SELECT status, id FROM moved),
 done AS (
     DELETE FROM expiring AS x
-    WHERE x.job_id = ANY (ARRAY (SELECT job_id FROM past))
+    WHERE x.job_id = ANY ($1::uuid[])
       AND (x.job_id = ANY (ARRAY (SELECT id FROM moved))
            OR NOT EXISTS (SELECT FROM jobs AS j WHERE j.id = x.job_id AND j.node IS NOT NULL
                           AND j.status = 'SCHEDULED' AND j.started_at IS NULL))
@@ -113,12 +121,14 @@ class Overdue:
         self,
         database: Database,
         *,
+        unplaced_seconds: float,
         regardless_seconds: float,
         gap_seconds: float,
         base_seconds: float,
         cap_seconds: float,
     ) -> None:
         self._database = database
+        self._unplaced = unplaced_seconds
         self._regardless = regardless_seconds
         self._gap = gap_seconds
         self._base = base_seconds
@@ -128,12 +138,12 @@ class Overdue:
         """Look at up to `limit` overdue claims; how many were looked at, and how many armed again."""
 
         async def unit(raw: Raw) -> tuple[int, int]:
-            rows = await raw.fetch(OVERDUE_CLAIMS, limit, self._regardless)
+            rows = await raw.fetch(OVERDUE_CLAIMS, limit, self._regardless, self._unplaced)
             lost = [row["job_id"] for row in rows if row["lost"]]
             waiting = [row["job_id"] for row in rows if not row["lost"]]
             if waiting:
                 await raw.execute(LOOK_LATER, waiting, look_again_seconds)
-            return len(rows), len(await raw.fetch(ARM_AGAIN, lost)) if lost else 0
+            return len(rows), await arm_again(raw, lost) if lost else 0
 
         return await self._database.run(unit)
 
@@ -159,4 +169,12 @@ class Overdue:
 
     async def expire(self, limit: int) -> int:
         """Expire up to `limit` jobs; how many."""
-        return len(await self._database.run(lambda raw: raw.fetch(EXPIRE, limit)))
+
+        async def unit(raw: Raw) -> int:
+            past = [row["job_id"] for row in await raw.fetch(PAST_EXPIRY, limit)]
+            if not past:
+                return 0
+            await raw.execute(LOCK, past)
+            return len(await raw.fetch(EXPIRE, past))
+
+        return await self._database.transaction(unit)

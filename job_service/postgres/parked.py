@@ -22,7 +22,7 @@ SELECT count(*) FROM parked
 EXPIRE = """
 DELETE FROM parked_records WHERE ctid = ANY (ARRAY (
     SELECT ctid FROM parked_records
-    WHERE parked_at < clock_timestamp() - $1 * interval '1 second' ORDER BY parked_at LIMIT $2))
+    WHERE parked_at < statement_timestamp() - $1 * interval '1 second' ORDER BY parked_at LIMIT $2))
 """
 OVER_CAP = """
 DELETE FROM parked_records WHERE ctid = ANY (ARRAY (

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from job_service.domain.days import Day, day_of_suffix
+from job_service.domain.days import Day, day_of_id, day_of_suffix
 from job_service.postgres.database import Database, Raw
 
 TABLES = ("job_history", "executions")
@@ -14,6 +14,8 @@ WHERE i.inhparent = $1::regclass AND c.relname <> $2 ORDER BY c.relname
 """
 
 TODAY = "SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date"
+
+NEXT_JOB = "SELECT id FROM jobs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1"
 
 # Whether a job of the range is unsettled: it has a narrow row then (R6).
 UNSETTLED = """
@@ -57,7 +59,7 @@ SELECT count(*) AS deleted, max(id::text)::uuid AS last FROM gone
 EXPIRE_KEYS = """
 DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY (
     SELECT ctid FROM idempotency_keys
-    WHERE created_at < clock_timestamp() - $1 * interval '1 second' ORDER BY created_at LIMIT $2))
+    WHERE created_at < statement_timestamp() - $1 * interval '1 second' ORDER BY created_at LIMIT $2))
 """
 
 
@@ -76,6 +78,19 @@ class Partitions:
         """The days that `table` has a partition for, oldest first."""
         rows = await self._database.run(lambda raw: raw.fetch(EXISTING, table, f"{table}_default"))
         return [day_of_suffix(row["relname"].rsplit("_", 1)[1]) for row in rows]
+
+    async def days_with_jobs(self, before: Day) -> list[Day]:
+        """The days before that one on which a job was made that is still here: one look-up a day."""
+
+        async def unit(raw: Raw) -> list[Day]:
+            found: list[Day] = []
+            start = UUID(int=0)
+            while (job_id := await raw.fetchval(NEXT_JOB, start, before.first)) is not None:
+                found.append(day_of_id(job_id))
+                start = found[-1].end
+            return found
+
+        return await self._database.run(unit)
 
     async def make(self, table: str, day: Day) -> None:
         """Make the partition of a day. Attached, not created in place: that locks the table for less."""

@@ -15,6 +15,7 @@ async def database_problem(database: Database) -> str | None:
     except Exception as error:
         get(__name__).debug("not ready", error=repr(error)[:200])
         return "PostgreSQL does not answer"
-    if found != HEAD:
-        return f"the schema is at {found}, this service needs {HEAD}: run python -m job_service migrate"
+    if found < HEAD:
+        wanted = f"the schema is at {found}, this service needs {HEAD} or newer"
+        return f"{wanted}: run python -m job_service migrate"
     return None

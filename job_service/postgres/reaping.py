@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from job_service.postgres.database import Database, Raw
-from job_service.postgres.transition import ARM, HISTORY, NO_OUTCOME, NOT_IN_FLIGHT
+from job_service.postgres.lookup import lookup
+from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
 
 # One tick (R14). A gap over two seconds, a clock that went backward or a new timeline means that renewals
 # may have been impossible: reaping is suspended for one TTL from now.
@@ -43,12 +44,17 @@ WHERE id = ANY (ARRAY (SELECT id FROM silent)) AND state = 'live'
 RETURNING id, role
 """
 
-# What dead nodes still hold is looked for again each time (R4).
+# What dead nodes still hold is looked for again each time (R4), node by node: a plain join may walk through
+# all that is in flight instead.
 HELD_BY_DEAD = """
-SELECT i.job_id FROM nodes AS n JOIN inflight AS i ON i.worker = n.id WHERE n.state = 'dead' LIMIT $1
+SELECT i.job_id FROM nodes AS n
+CROSS JOIN LATERAL (SELECT job_id FROM inflight WHERE worker = n.id LIMIT $1) AS i
+WHERE n.state = 'dead' LIMIT $1
 """
 CLAIMED_BY_DEAD = """
-SELECT i.job_id FROM nodes AS n JOIN inflight AS i ON i.scheduler = n.id WHERE n.state = 'dead' LIMIT $1
+SELECT i.job_id FROM nodes AS n
+CROSS JOIN LATERAL (SELECT job_id FROM inflight WHERE scheduler = n.id LIMIT $1) AS i
+WHERE n.state = 'dead' LIMIT $1
 """
 
 # Whether the attempt may have begun (R15): it ran, or it was held past its due time.
@@ -90,7 +96,7 @@ settled AS (
 ),
 executed AS (
     UPDATE executions AS e SET status = 'LOST', ended_at = clock_timestamp()
-    FROM moved AS m WHERE e.job_id = m.id AND e.attempt = m.taken
+    FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.taken
 )
 SELECT id, reason FROM moved
 """
@@ -100,9 +106,7 @@ SELECT id, reason FROM moved
 ARM_AGAIN = """
 WITH moved AS (
     UPDATE jobs AS j SET dispatch_at = greatest(clock_timestamp(), j.dispatch_at)
-    WHERE j.id = ANY (ARRAY (
-              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($1::uuid[]) ORDER BY l.id FOR UPDATE))
-      AND j.status = 'SCHEDULED' AND j.node IS NULL
+    WHERE j.id = ANY ($1::uuid[]) AND j.status = 'SCHEDULED' AND j.node IS NULL
     RETURNING j.id, j.job_type, j.band, j.dispatch_at
 ),
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
@@ -179,7 +183,7 @@ class Reaping:
 
         async def unit(raw: Raw) -> int:
             claimed = await raw.fetch(CLAIMED_BY_DEAD, limit)
-            return len(await raw.fetch(ARM_AGAIN, _ids(claimed))) if claimed else 0
+            return await arm_again(raw, _ids(claimed)) if claimed else 0
 
         return await self._database.run(unit)
 
@@ -192,6 +196,13 @@ class Reaping:
             return int(done.split()[-1])
 
         return await self._database.run(unit)
+
+
+async def arm_again(raw: Raw, ids: list[object]) -> int:
+    """Arm those again that nobody leased; how many."""
+    async with raw.transaction():
+        await raw.execute(LOCK, ids)
+        return len(await raw.fetch(ARM_AGAIN, ids))
 
 
 def _ids(rows: Sequence[asyncpg.Record]) -> list[object]:

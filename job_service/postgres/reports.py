@@ -8,28 +8,30 @@ import asyncpg
 
 from job_service.domain.ended import Ended
 from job_service.postgres.database import Database, Raw
-from job_service.postgres.transition import ARM, HISTORY, NO_OUTCOME, NOT_IN_FLIGHT
+from job_service.postgres.lookup import lookup
+from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
 from shared.contracts.reports import Start
 
 # A held attempt began: SCHEDULED -> RUNNING, fenced by node and attempt.
 STARTS = f"""
-WITH told AS MATERIALIZED (
+WITH locked AS MATERIALIZED (SELECT id FROM jobs WHERE id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE),
+told AS MATERIALIZED (
     SELECT * FROM unnest($2::uuid[], $3::int[], $4::timestamptz[]) AS t (job_id, attempt, started_at)
+    WHERE (SELECT count(*) FROM locked) > 0
 ),
 moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, status = 'RUNNING', version = j.version + 1,
         started_at = t.started_at, updated_at = clock_timestamp()
     FROM told AS t
-    WHERE j.id = t.job_id AND j.id = ANY (ARRAY (
-              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($2::uuid[]) ORDER BY l.id FOR UPDATE))
+    WHERE {lookup("j.id", "t.job_id")}
       AND j.status = 'SCHEDULED' AND j.attempt = t.attempt AND j.node = $1
     RETURNING j.id, j.version, j.prev_status, j.status, j.attempt, $1::uuid AS by_node,
               'started' AS reason, 'worker' AS actor, {NO_OUTCOME}, t.started_at
 ),
 {HISTORY}
 UPDATE executions AS e SET status = 'RUNNING', started_at = m.started_at
-FROM moved AS m WHERE e.job_id = m.id AND e.attempt = m.attempt
+FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.attempt
 """
 
 # The pieces of ENDS that decide. They read the row under the lock, never an earlier picture of it: a cancel
@@ -49,12 +51,14 @@ _NEXT_AT = """(statement_timestamp() + interval '1 second' * coalesce(
 # max_attempts; `wait` is the handler's wish, else the back-off has full jitter from the caller's random
 # number. A job that is held and never started may end as CANCELLED only.
 ENDS = f"""
-WITH told AS MATERIALIZED (
+WITH locked AS MATERIALIZED (SELECT id FROM jobs WHERE id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE),
+told AS MATERIALIZED (
     SELECT * FROM unnest($2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::timestamptz[],
                          $7::text[], $8::text[], $9::bytea[], $10::text[], $11::bool[], $12::float8[],
                          $13::float8[])
          AS t (job_id, attempt, outcome, started_at, ended_at, result, error, result_hash, reason, retry,
                wait, uniform)
+    WHERE (SELECT count(*) FROM locked) > 0
 ),
 moved AS (
     UPDATE jobs AS j
@@ -70,12 +74,11 @@ moved AS (
         ready_at = CASE WHEN {_AGAIN} OR {_SNOOZED} THEN {_NEXT_AT} ELSE j.ready_at END,
         dispatch_at = CASE WHEN {_AGAIN} OR {_SNOOZED} THEN {_NEXT_AT} ELSE j.dispatch_at END
     FROM told AS t
-    WHERE j.id = t.job_id AND j.id = ANY (ARRAY (
-              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($2::uuid[]) ORDER BY l.id FOR UPDATE))
-      AND j.attempt = t.attempt AND j.node = $1
+    WHERE {lookup("j.id", "t.job_id")} AND j.attempt = t.attempt AND j.node = $1
       AND (j.status = 'RUNNING' OR (j.status = 'SCHEDULED' AND t.outcome = 'CANCELLED'))
     RETURNING j.id, j.version, j.prev_status, j.status, j.attempt, $1::uuid AS by_node, t.reason,
-              'worker' AS actor, t.result_hash, NULL::uuid AS operation, j.job_type, j.band,
+              CASE t.reason WHEN 'by-hand' THEN 'outside' ELSE 'worker' END AS actor, t.result_hash,
+              NULL::uuid AS operation, j.job_type, j.band,
               j.dispatch_at, (j.status = 'CREATED' OR j.next_attempt_at IS NOT NULL) AS arms,
               t.started_at, t.ended_at, t.error
 ),
@@ -88,27 +91,27 @@ executed AS (
     UPDATE executions AS e
     SET status = CASE WHEN m.status = 'CREATED' THEN 'SNOOZED' ELSE m.status END,
         started_at = m.started_at, ended_at = m.ended_at, error = m.error, result_hash = m.result_hash
-    FROM moved AS m WHERE e.job_id = m.id AND e.attempt = m.attempt
+    FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.attempt
 )
 SELECT id, attempt, status FROM moved
 """
 
 # For the ends that changed nothing: what the executions say of those attempts.
-EXECUTIONS = """
+EXECUTIONS = f"""
 SELECT e.job_id, e.attempt, e.node, e.status, e.result_hash, e.ended_at, j.status AS job_status
 FROM unnest($1::uuid[], $2::int[]) AS t (job_id, attempt)
-JOIN executions AS e ON e.job_id = t.job_id AND e.attempt = t.attempt
+JOIN executions AS e ON {lookup("e.job_id", "t.job_id")} AND e.attempt = t.attempt
 LEFT JOIN jobs AS j ON j.id = e.job_id
 """
 
 # Keeps a late report as a note on its execution, once per hash, and changes nothing else.
-NOTE_ZOMBIE = """
+NOTE_ZOMBIE = f"""
 UPDATE executions AS e
 SET notes = e.notes || jsonb_build_object('kind', 'ZOMBIE', 'at', clock_timestamp(),
         'outcome', t.outcome, 'node', $1::uuid, 'resultHash', encode(t.result_hash, 'hex'))
 FROM unnest($2::uuid[], $3::int[], $4::text[], $5::bytea[])
      AS t (job_id, attempt, outcome, result_hash)
-WHERE e.job_id = t.job_id AND e.attempt = t.attempt AND e.node = $1
+WHERE {lookup("e.job_id", "t.job_id")} AND e.attempt = t.attempt AND e.node = $1
   AND NOT e.notes @> jsonb_build_array(jsonb_build_object('resultHash', encode(t.result_hash, 'hex')))
   AND jsonb_array_length(e.notes) < 20
 """
@@ -131,6 +134,8 @@ class Reports:
         ends = sorted(ends, key=lambda e: e.job_id)
 
         async def unit(raw: Raw) -> tuple[list[asyncpg.Record], datetime]:
+            if starts and ends:  # in one order over both statements (R11)
+                await raw.execute(LOCK, [s.job_id for s in starts] + [e.job_id for e in ends])
             if starts:
                 await raw.execute(
                     STARTS,

@@ -8,6 +8,11 @@ from it, driven by what `moved` returned and by nothing else (R10). `moved` must
 `prev_status` is the state before, set in the same UPDATE (R12).
 """
 
+LOCK = "SELECT FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE"
+"""Goes first, as a statement of its own in the same transaction, before a transition that tidies `due`,
+`inflight` or `unsuccessful` after another process. A statement that waits for the lock by itself goes on with
+the picture from before its wait: it misses the narrow rows that appeared meanwhile (R6)."""
+
 HISTORY = """
 history AS (                             -- one row per transition, in the same statement (G7)
     INSERT INTO job_history (job_id, version, from_status, to_status, attempt, node, at, reason, actor,

@@ -14,7 +14,7 @@ from shared.runtime.log import get
 
 RunOnce = Callable[[], Awaitable[Mapping[str, int]]]
 
-MAX_BACKOFF_SECONDS = 5.0
+MAX_BACKOFF_SECONDS = 2.0
 
 
 class Periodic:
@@ -49,7 +49,9 @@ class Periodic:
             self._wake.clear()
             try:
                 counts = await self.run_once()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if _asked_to_end(error):
+                    raise
                 failed_in_a_row += 1
                 self.failures += 1
                 self._log.warning("round failed", loop=self.name, error=repr(error)[:500])
@@ -75,3 +77,11 @@ class Periodic:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _asked_to_end(error: BaseException) -> bool:
+    """Whether a cancellation was meant for this task. Libraries below raise some that nobody asked for
+    (aiokafka, when it closes without a broker); in a TaskGroup the loop would end without a word.
+    """
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -129,9 +129,11 @@ class Retry(Section):
 
 class Reconcile(Section):
     """When a job that was claimed and never leased is armed again: `passed_after` its due time if the
-    group has passed its record or the record is gone, `regardless_after` in any case (R21)."""
+    group has passed its record or the record is gone, `unplaced_after` if nobody said where its record
+    is, `regardless_after` in any case (R21)."""
 
     passed_after: Duration = 10.0
+    unplaced_after: Duration = 60.0
     regardless_after: Duration = 600.0
 
 

@@ -28,11 +28,13 @@ async def until(predicate: Callable[[], T | Awaitable[T]], *, within: float = 10
         await asyncio.sleep(POLL_SECONDS)
 
 
-def wait_until(predicate: Callable[[], T], *, within: float = 10.0, what: str) -> T:
-    """The same where no loop runs."""
+def wait_until(
+    predicate: Callable[[], T], *, within: float = 10.0, every: float = POLL_SECONDS, what: str
+) -> T:
+    """The same where no loop runs; looks again `every` so many seconds."""
     deadline = time.monotonic() + within
     while not (found := predicate()):
         if time.monotonic() >= deadline:
             pytest.fail(f"not within {within} s: {what} (last answer: {found!r})")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
     return found

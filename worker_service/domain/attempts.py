@@ -75,11 +75,10 @@ class Attempt:
     deadline: float = 0.0
     due_since: float = 0.0
     cancel_asked: bool = False
+    key: Key = field(init=False)
 
-    @property
-    def key(self) -> Key:
-        """Its name in the table."""
-        return (self.job_id, self.attempt)
+    def __post_init__(self) -> None:
+        self.key = (self.job_id, self.attempt)
 
     def ref(self) -> AttemptRef:
         """Its name on the wire."""

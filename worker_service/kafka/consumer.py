@@ -7,7 +7,8 @@ of lag, ends the consumer and makes a new one. Handlers never run on this loop.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -36,6 +37,24 @@ LOOK_LIMIT_SECONDS = 5.0
 
 class StuckConsumer(Exception):
     """Assigned, records wait, and nothing comes."""
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """A limit of ours on calls of the client.
+
+    Raises:
+        TimeoutError: it took longer.
+        KafkaError: the client was cancelled by something inside itself, not by us.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling() > 0:
+            raise
+        raise KafkaError("the client cancelled its own call") from error
 
 
 class Generations(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -95,7 +114,7 @@ class DispatchConsumer:
         consumer = self._consumer or await self._open()
         try:
             self._apply_pressure(consumer)
-            async with asyncio.timeout(POLL_LIMIT_SECONDS):
+            async with within(POLL_LIMIT_SECONDS):
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
             self._refuse_silence(consumer)
         except Exception:
@@ -111,7 +130,7 @@ class DispatchConsumer:
             return {}
         wanted = {TopicPartition(self._topic, tp): offset for tp, offset in offsets.items()}
         try:
-            async with asyncio.timeout(COMMIT_LIMIT_SECONDS):
+            async with within(COMMIT_LIMIT_SECONDS):
                 await consumer.commit(wanted)
         except (KafkaError, TimeoutError) as error:
             self._log.warning("offsets not committed", error=repr(error)[:300])
@@ -126,13 +145,13 @@ class DispatchConsumer:
         if consumer is None:
             return {}
         doubt_since, self._doubt_since = self._doubt_since, self._doubt_since or self._now()
-        async with asyncio.timeout(LOOK_LIMIT_SECONDS):
+        async with within(LOOK_LIMIT_SECONDS):
             topics = await consumer.topics()
         if self._topic not in topics:
             self._log.warning("the topic is gone; making it anew", topic=self._topic)
             await ensure_topic(self._settings, self._topic)
             return {"made": 1}
-        async with asyncio.timeout(LOOK_LIMIT_SECONDS):
+        async with within(LOOK_LIMIT_SECONDS):
             lag = await self._learn_offsets(consumer)
         self._doubt_since = (doubt_since or self._now()) if lag else None
         return {"lag": lag}
@@ -149,7 +168,7 @@ class DispatchConsumer:
         consumer = AIOKafkaConsumer(**consumer_options(self._settings))
         consumer.subscribe([self._topic], listener=Generations(self._book))
         try:
-            async with asyncio.timeout(START_LIMIT_SECONDS):
+            async with within(START_LIMIT_SECONDS):
                 await consumer.start()
         except BaseException:
             await self._close(consumer)
@@ -164,14 +183,16 @@ class DispatchConsumer:
         if self._consumer is consumer:
             self._consumer = None
         self._book.revoked()
-        # Not cancelled when its time is over: the client swallows that and hangs on. Left alone it still
-        # leaves the group once the broker is back, and nobody waits for it.
+        # Not cancelled when its time is over: the client swallows that and hangs on. Left alone it
+        # still leaves the group once the broker is back, and nobody waits for it.
         stopping = asyncio.create_task(consumer.stop())
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
         await asyncio.wait({stopping}, timeout=STOP_LIMIT_SECONDS)
         if not stopping.done():
             self._log.warning("a consumer does not stop and is left alone")
+        elif stopping.cancelled():
+            self._log.warning("a consumer gave up stopping")
         elif (error := stopping.exception()) is not None:
             self._log.warning("a consumer did not stop properly", error=repr(error)[:300])
 

@@ -47,8 +47,13 @@ class Lanes:
     def close(self) -> None:
         """Take nothing more."""
         self._closing = True
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._end_loop)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _end_loop(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.call_soon(self._loop.stop)
 
     def _launch(self, run: Run, calls: HandlerCalls) -> None:
         run.task = self._loop.create_task(calls.in_loop(run))

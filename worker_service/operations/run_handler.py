@@ -5,6 +5,7 @@ What the lane learns goes to the main loop by `post`; the lane changes no table.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -158,10 +159,15 @@ class HandlerCalls:
     def _begin(self, run: Run) -> bool:
         refusal = run.last_check(self._clock, self._now)
         if refusal is None:
-            self._post(self._watcher.began, run)
+            self._tell(self._watcher.began, run)
             return True
-        self._post(self._watcher.refused, run, refusal)
+        self._tell(self._watcher.refused, run, refusal)
         return False
 
     def _end(self, run: Run, ended: Ended) -> None:
-        self._post(self._watcher.ended, run, ended, self._clock.at_least())
+        self._tell(self._watcher.ended, run, ended, self._clock.at_least())
+
+    def _tell(self, hear: Callable[..., None], run: Run, *more: object) -> None:
+        # The main loop is closed: the process ends, and nobody is left to tell.
+        with contextlib.suppress(RuntimeError):
+            self._post(hear, run, *more)

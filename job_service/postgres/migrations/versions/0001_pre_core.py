@@ -98,7 +98,8 @@ CREATE TABLE due (                       -- what needs dispatch; one row per job
     band        smallint NOT NULL,
     dispatch_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
-CREATE INDEX due_order ON due (job_type, band, dispatch_at, job_id);
+-- Without job_id: a lookup by job must find one index only, whatever the statistics say.
+CREATE INDEX due_order ON due (job_type, band, dispatch_at);
 
 CREATE TABLE inflight (                  -- claimed (scheduler set) or leased (worker set)
     job_id          uuid PRIMARY KEY,
@@ -152,6 +153,12 @@ CREATE TABLE job_history (
     PRIMARY KEY (job_id, version)
 ) PARTITION BY RANGE (job_id);
 CREATE TABLE job_history_default PARTITION OF job_history DEFAULT;
+CREATE FUNCTION refuse_history_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the history of job % is append-only', OLD.job_id USING ERRCODE = 'P0409';
+END $$;
+CREATE TRIGGER job_history_append_only BEFORE UPDATE ON job_history FOR EACH ROW
+    EXECUTE FUNCTION refuse_history_change();
 
 CREATE TABLE executions (
     job_id      uuid NOT NULL,
@@ -238,5 +245,5 @@ CREATE TABLE reaper_tick (               -- one row (R14)
 def upgrade() -> None:
     """Make the tables. The driver takes one statement at a time."""
     for script in (JOBS, GUARD, NARROW, RECORDS, NODES):
-        for statement in re.split(r";\s*\n(?=CREATE)", script):
+        for statement in re.split(r";\s*\n(?=CREATE|--)", script):
             op.execute(statement)

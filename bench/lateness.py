@@ -1,0 +1,151 @@
+"""Lateness: how long after its due time a job's handler begins, by the clock of an outside sink.
+
+    python -m bench.lateness --jobs 1000 --rate 50
+
+Starts a stack of its own, creates jobs one by one at a steady rate, each at least a second before it is due,
+and prints percentiles with the facts of the machine. The sink's line is the first thing that a handler does,
+so a figure holds one TCP message on top of the product's own time. Sink and database share this machine's
+clock. Exit code 1 if a handler began early, 2 if the machine was too busy to create jobs in time.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from tests.support.looking import rows, wait_all_settled
+from tests.support.sink import Sink, listening_sink
+from tests.support.stacks import RunningStack, running_stack
+
+AHEAD_SECONDS = 1.5
+LEAST_AHEAD_SECONDS = 1.0
+WARM_UP_JOBS = 20
+SETTLED_WITHIN_SECONDS = 30.0
+
+REPORTED = """
+SELECT extract(epoch FROM started_at - due_at) * 1000 AS late FROM executions WHERE job_id = ANY ($1)
+"""
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """What was measured, in milliseconds, sorted. `by_sink`: receipt by the sink minus due time;
+    `by_product`: the start that the worker reported minus due time. `ahead`: the shortest time between the
+    answer to a create and the due time, in seconds.
+    """
+
+    rate: float
+    by_sink: Sequence[float]
+    by_product: Sequence[float]
+    ahead: float
+
+    def early(self) -> int:
+        """Handlers that began before their due time, by the sink's clock."""
+        return sum(late < 0 for late in self.by_sink)
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        head = f"{len(self.by_sink)} jobs at {self.rate:g}/s, created {self.ahead:.2f} s ahead at least"
+        shown = [
+            f"{name:<10} "
+            + "  ".join(f"{label} {value:.2f} ms" for label, value in figures(values))
+            for name, values in (("sink", self.by_sink), ("reported", self.by_product))
+        ]
+        return [head, *shown, f"early: {self.early()}"]
+
+
+def figures(values: Sequence[float]) -> list[tuple[str, float]]:
+    """Percentiles of sorted values, by nearest rank."""
+    ranks = (("p50", 50), ("p90", 90), ("p99", 99))
+    found = [(label, values[max(0, -(-len(values) * n // 100) - 1)]) for label, n in ranks]
+    return [*found, ("max", values[-1])]
+
+
+def measure(stack: RunningStack, sink: Sink, *, jobs: int, rate: float) -> Lateness:
+    """Create `jobs` at `rate` a second and wait until all have run.
+
+    Raises:
+        RuntimeError: a job began more or less than once.
+    """
+    _create(stack, sink, WARM_UP_JOBS, rate)
+    due, ahead = _create(stack, sink, jobs, rate)
+    wait_all_settled(stack, due, within=AHEAD_SECONDS + SETTLED_WITHIN_SECONDS)
+    by_sink = sorted(
+        (told.received_at - due[told.job]) * 1000 for told in sink.told() if told.job in due
+    )
+    if len(by_sink) != jobs:
+        raise RuntimeError(f"{len(by_sink)} starts of {jobs} jobs")
+    by_product = sorted(float(row["late"]) for row in rows(stack, REPORTED, list(due)))
+    return Lateness(rate, by_sink, by_product, ahead)
+
+
+def _create(
+    stack: RunningStack, sink: Sink, jobs: int, rate: float
+) -> tuple[dict[UUID, float], float]:
+    """Due times (seconds since 1970) by job, and the shortest time that one was ahead."""
+    began = time.time()
+    due: dict[UUID, float] = {}
+    ahead = AHEAD_SECONDS
+    for n in range(jobs):
+        time.sleep(max(0.0, began + n / rate - time.time()))
+        # To the microsecond, as PostgreSQL keeps it.
+        moment = round(time.time() + AHEAD_SECONDS, 6)
+        job = stack.create(
+            "SINK",
+            payload={"port": sink.port},
+            scheduledTime=datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds"),
+        )
+        ahead = min(ahead, moment - time.time())
+        due[UUID(job["jobId"])] = moment
+    return due, ahead
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    cpu = next(
+        (line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        "unknown",
+    )
+    return {
+        "cpu": cpu.partition(":")[2].strip() or cpu,
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_1min": round(os.getloadavg()[0], 2),
+    }
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="bench.lateness", description="Lateness by an outside sink."
+    )
+    parser.add_argument("--jobs", type=int, default=1_000)
+    parser.add_argument("--rate", type=float, default=50.0, help="jobs a second")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    facts = machine()
+    with running_stack(workers=1) as stack, listening_sink() as sink:
+        found = measure(stack, sink, jobs=asked.jobs, rate=asked.rate)
+    if asked.json:
+        row = {"jobs": asked.jobs, "rate": asked.rate, "early": found.early(), "machine": facts}
+        row |= {f"{label}_ms": round(value, 3) for label, value in figures(found.by_sink)}
+        print(json.dumps(row))
+    else:
+        print("\n".join([*found.lines(), f"machine: {facts}"]))
+    if found.ahead < LEAST_AHEAD_SECONDS:
+        print("too busy: a job was created less than a second ahead", file=sys.stderr)
+        return 2
+    return 1 if found.early() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

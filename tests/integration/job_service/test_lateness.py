@@ -1,0 +1,73 @@
+"""When something began, and when that was written down: R24."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from shared.contracts.reports import Start
+from shared.contracts.states import Outcome
+from shared.runtime.settings import Claim
+from tests.support.checked import checked_service
+from tests.support.given import Actors
+from tests.support.job_service import end_of
+
+AHEAD_SECONDS = 50.0
+
+
+@pytest.fixture
+async def actors(database_url: str) -> AsyncIterator[Actors]:
+    """A long look-ahead, so that what is held stays held during a test."""
+    async with checked_service(database_url, claim=Claim(lookahead=60.0)) as service:
+        yield Actors(service, await service.scheduler(), await service.worker())
+
+
+async def test_a_start_is_judged_by_when_the_handler_began(actors: Actors) -> None:
+    """R24: a report that comes late, with the end, makes no job late."""
+    service = actors.service
+    lease = await service.leased_one(actors.scheduler, actors.worker, in_seconds=AHEAD_SECONDS)
+    await service.pass_time(lease.job_id, AHEAD_SECONDS + 30)
+    job = await service.job(lease.job_id)
+    began = job.due_at + timedelta(milliseconds=2.5)
+    ended = began + timedelta(seconds=1)
+    await service.report(
+        actors.worker,
+        starts=[Start(job_id=job.id, attempt=1, started_at=began)],
+        ends=[end_of(lease, started_at=began, ended_at=ended)],
+    )
+    job = await service.job(job.id)
+    assert job.started_at == began
+    assert job.lateness_ms == 2.5
+    recorded = {h["to_status"]: h["at"] for h in await service.stores.jobs.history_of(job.id)}
+    assert recorded["RUNNING"] > began + timedelta(seconds=20)
+    (execution,) = await service.stores.jobs.executions_of(job.id)
+    assert (execution["started_at"], execution["ended_at"]) == (began, ended)
+    assert execution["due_at"] == job.due_at
+
+
+async def test_a_job_created_after_its_time_is_late_from_its_creation(actors: Actors) -> None:
+    """R24: nobody can start what is not there."""
+    service = actors.service
+    lease = await service.leased_one(actors.scheduler, actors.worker, in_seconds=-3_600)
+    job = await service.job(lease.job_id)
+    assert job.started_at is not None
+    assert job.lateness_ms is not None
+    assert job.lateness_ms == pytest.approx(
+        (job.started_at - job.created_at).total_seconds() * 1000, abs=0.01
+    )
+    assert job.lateness_ms < 60_000
+
+
+async def test_a_further_attempt_has_a_due_time_of_its_own(actors: Actors) -> None:
+    """R24: the promise stays with the job, the back-off is no lateness of the execution."""
+    service = actors.service
+    lease = await service.leased_one(actors.scheduler, actors.worker)
+    promised = (await service.job(lease.job_id)).due_at
+    await service.finish(actors.worker, lease, Outcome.FAILED, retry_after_seconds=30)
+    (again,) = await service.claim(actors.scheduler)
+    (second,) = await service.lease(actors.worker, [again])
+    assert second.due_at == again.due_at
+    assert not second.running
+    first_run, second_run = await service.stores.jobs.executions_of(lease.job_id)
+    assert (await service.job(lease.job_id)).due_at == promised
+    assert second_run["due_at"] > first_run["due_at"] + timedelta(seconds=25)

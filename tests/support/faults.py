@@ -1,0 +1,135 @@
+"""Faults for a running stack, and the moments from which their bounds count (seconds since 1970)."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from uuid import UUID
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from punctual.local.postgres import PostgresServer
+from shared.kafka.options import admin_options
+from shared.runtime.settings import Kafka
+from tests.support.databases import run_coroutine
+from tests.support.looking import rows
+from tests.support.stacks import RunningStack
+from tests.support.waiting import wait_until
+
+OVERSLEEP_SECONDS = 60.0
+
+
+def last(seconds: float, *, since: float) -> None:
+    """Let an outage last until so many seconds after it began."""
+    wait_until(
+        lambda: time.time() >= since + seconds,
+        within=seconds + OVERSLEEP_SECONDS,
+        what="the outage to last",
+    )
+
+
+def kill(stack: RunningStack, name: str) -> float:
+    """`kill -9`; when."""
+    at = time.time()
+    stack.stack.kill(name, signal.SIGKILL)
+    return at
+
+
+def process_of(stack: RunningStack, node: UUID) -> str:
+    """The name in the stack of the process that is this node now."""
+    (found,) = rows(stack, "SELECT address FROM nodes WHERE id = $1", node)
+    port = int(found["address"].rpartition(":")[2])
+    ports = stack.stack.plan.ports
+    return next(name for name, taken in ports.items() if taken == port)
+
+
+def restart_postgres(stack: RunningStack) -> tuple[float, float]:
+    """Restart in immediate mode: a crash recovery follows; when it went and when it was back."""
+    server = _postgres(stack)
+    went_at = time.time()
+    server.stop(immediate=True)
+    server.start()
+    return went_at, time.time()
+
+
+@contextmanager
+def frozen(stack: RunningStack, *names: str) -> Iterator[None]:
+    """SIGSTOP processes of the stack, SIGCONT them at the end."""
+    pids = [pid for name in names if (pid := stack.stack.pid(name)) is not None]
+    try:
+        _signal(pids, signal.SIGSTOP)
+        yield
+    finally:
+        _signal(pids, signal.SIGCONT)
+
+
+@contextmanager
+def frozen_postgres(stack: RunningStack) -> Iterator[float]:
+    """SIGSTOP the server and all of its children, SIGCONT them at the end; yields when they stopped.
+
+    The postmaster stops first, so that no child is born behind our back.
+    """
+    postmaster = _postgres(stack).daemon.pid()
+    assert postmaster is not None
+    at = time.time()
+    _signal([postmaster], signal.SIGSTOP)
+    children = _children_of(postmaster)
+    try:
+        _signal(children, signal.SIGSTOP)
+        yield at
+    finally:
+        _signal([*children, postmaster], signal.SIGCONT)
+
+
+def delete_topic(stack: RunningStack) -> float:
+    """Delete the request topic with all records; when it was gone."""
+    settings = Kafka(bootstrap=stack.stack.plan.kafka_bootstrap)
+
+    async def delete() -> None:
+        admin = AIOKafkaAdminClient(**admin_options(settings))
+        await admin.start()
+        try:
+            reply = await admin.delete_topics([settings.request_topic])
+            assert [code for _, code, *_ in reply.topic_error_codes] == [0], reply
+        finally:
+            await admin.close()
+
+    run_coroutine(delete())
+    return time.time()
+
+
+def topic_is_there(stack: RunningStack) -> bool:
+    """Whether the broker lists the request topic."""
+    settings = Kafka(bootstrap=stack.stack.plan.kafka_bootstrap)
+
+    async def listed() -> bool:
+        admin = AIOKafkaAdminClient(**admin_options(settings))
+        await admin.start()
+        try:
+            return settings.request_topic in await admin.list_topics()
+        finally:
+            await admin.close()
+
+    return run_coroutine(listed())
+
+
+def _postgres(stack: RunningStack) -> PostgresServer:
+    ports = stack.stack.plan.ports
+    assert "postgres" in ports, "these tests need a PostgreSQL of their own: give no address of one"
+    return PostgresServer(stack.root, port=ports["postgres"])
+
+
+def _children_of(pid: int) -> list[int]:
+    shown = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, timeout=10, check=True
+    ).stdout
+    pairs = (line.split() for line in shown.splitlines())
+    return [int(child) for child, parent in pairs if int(parent) == pid]
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

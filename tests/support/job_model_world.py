@@ -1,0 +1,105 @@
+"""Several jobs, schedulers and workers in the model of `job_model`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from shared.contracts.states import JobStatus as S
+from tests.support.job_model import ModelJob
+
+LOOKAHEAD_SECONDS = 60.0
+LOOK_AFTER_SECONDS = 10.0
+UNPLACED_SECONDS = 60.0
+
+
+@dataclass
+class ModelNode:
+    """A scheduler or a worker. `lapsed`: its session is over, the reaper has not looked yet."""
+
+    id: UUID
+    worker: bool
+    lapsed: bool = False
+    dead: bool = False
+    seq: int = 0
+    acked: int = 0
+
+
+@dataclass
+class Model:
+    """Jobs and nodes."""
+
+    jobs: dict[UUID, ModelJob] = field(default_factory=dict)
+    nodes: dict[UUID, ModelNode] = field(default_factory=dict)
+
+    def held_by(self, node: UUID) -> Iterator[ModelJob]:
+        """What a worker holds."""
+        return (job for job in self.jobs.values() if job.holder == node)
+
+    def has_credit(self) -> bool:
+        """Whether a worker is there that could take anything."""
+        return any(n.worker and not n.dead and not n.lapsed for n in self.nodes.values())
+
+    def claim(self, node: ModelNode, seq: int, acked: int, now: float) -> set[tuple[UUID, int]]:
+        """What a live scheduler is answered: what it never heard of, and what is due (R8)."""
+        answer = {
+            (job.id, job.attempt)
+            for job in self.jobs.values()
+            if job.claimed_by == node.id and acked < job.claim_seq < seq
+        }
+        overtaken, node.seq = seq < node.seq, max(seq, node.seq)
+        if overtaken or not self.has_credit():
+            return answer
+        for job in self.jobs.values():
+            if job.in_due and (job.dispatch or 0.0) <= now + LOOKAHEAD_SECONDS:
+                self._claim(job, node.id, seq, now)
+                answer.add((job.id, job.attempt))
+        return answer
+
+    @staticmethod
+    def _claim(job: ModelJob, node: UUID, seq: int, now: float) -> None:
+        if job.status is not S.SCHEDULED:
+            job.move(S.SCHEDULED)
+            job.attempt += 1
+        assert job.ready is not None
+        job.claimed_by, job.claim_seq = node, seq
+        job.look = max(job.ready, now) + LOOK_AFTER_SECONDS
+
+    def lease(self, node: ModelNode, job: ModelJob, attempt: int, now: float) -> str:
+        """The decision; `dead` for a dead node."""
+        if node.dead:
+            return "dead"
+        holds_suspect = any(held.suspect for held in self.held_by(node.id))
+        return job.lease(node.id, attempt, now, holds_suspect=holds_suspect)
+
+    def reap(self, now: float) -> None:
+        """The lapsed are dead, and what the dead hold goes back."""
+        for node in self.nodes.values():
+            node.dead |= node.lapsed
+            if node.dead:
+                for job in list(self.held_by(node.id)):
+                    job.lose(now)
+                for job in self.jobs.values():
+                    if job.claimed_by == node.id:
+                        job.claimed_by = None
+                        job.dispatch = max(job.dispatch or now, now)
+
+    def reconcile(self, now: float) -> None:
+        """Claims that nobody leased for too long are armed again."""
+        for job in self.jobs.values():
+            late = job.look <= now - UNPLACED_SECONDS
+            if job.claimed_by is not None and job.holder is None and late:
+                job.claimed_by = None
+                job.dispatch = max(job.dispatch or now, now)
+
+    def end_overdue(self, now: float) -> None:
+        """Attempts past their deadline."""
+        for job in self.jobs.values():
+            if job.holder is not None and job.look <= now:
+                job.overrun(now)
+
+    def expire(self, now: float) -> None:
+        """Those that may not start any more and that nobody holds."""
+        for job in self.jobs.values():
+            waiting = job.status in {S.CREATED, S.SCHEDULED} and job.holder is None
+            if waiting and job.expired_by(now):
+                job.move(S.EXPIRED)

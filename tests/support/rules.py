@@ -1,0 +1,70 @@
+"""Which test guards which rule of the protocol: `python -m tests.support.rules`.
+
+A test names its rules at the beginning of its docstring: `R4: …` or `R4, R6: …`. Printed is a table of rules
+and tests; the exit code is 1 if a rule that is built has none.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.source_files import ROOT
+
+RULES = range(1, 29)
+NOT_BUILT_YET = {
+    18: "a parent counts its children: batch work",
+    19: "ordering keys",
+    22: "tokens for outside targets",
+}
+
+_NAMED = re.compile(r"((?:R\d+(?:, |: ))+)")
+
+
+def main() -> int:
+    """Print the table; the exit code."""
+    tests = tests_by_rule(ROOT / "tests")
+    print("| rule | tests |\n|---|---|")
+    for rule in RULES:
+        names = tests.get(rule, [])
+        told = "<br>".join(names) if names else NOT_BUILT_YET.get(rule, "**NO TEST**")
+        print(f"| R{rule} | {told} |")
+    missing = [rule for rule in RULES if rule not in tests and rule not in NOT_BUILT_YET]
+    unknown = sorted(set(tests) - set(RULES))
+    for rule in missing:
+        print(f"R{rule} has no test", file=sys.stderr)
+    for rule in unknown:
+        print(f"there is no R{rule}, named by {', '.join(tests[rule])}", file=sys.stderr)
+    return int(bool(missing or unknown))
+
+
+def tests_by_rule(folder: Path) -> dict[int, list[str]]:
+    """For each rule the tests that name it, as `path::name` below `folder`."""
+    found: dict[int, list[str]] = {}
+    for file in sorted(folder.rglob("test_*.py")):
+        for function in _tests_of(file):
+            for rule in rules_of(ast.get_docstring(function) or ""):
+                name = f"{file.relative_to(folder)}::{function.name}"
+                found.setdefault(rule, []).append(name)
+    return found
+
+
+def rules_of(docstring: str) -> list[int]:
+    """The rules that a docstring begins with."""
+    named = _NAMED.match(docstring)
+    if named is None or not named[1].endswith(": "):
+        return []
+    return [int(number) for number in re.findall(r"\d+", named[1])]
+
+
+def _tests_of(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+            "test_"
+        ):
+            yield node
+
+
+if __name__ == "__main__":
+    sys.exit(main())

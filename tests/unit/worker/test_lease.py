@@ -1,0 +1,154 @@
+"""From the record to the start: each record is decided once, by a definite answer."""
+
+import asyncio
+import time
+
+from tests.unit.worker.engine_bench import a_type, quick, running, soon
+from tests.unit.worker.fake_job_service import FakeJobService
+from worker_service.handler_api import Context
+
+QUICK = a_type("QUICK", quick)
+
+
+async def test_a_job_runs_and_its_record_is_decided(service: FakeJobService) -> None:
+    async with running(service, QUICK) as bench:
+        job = service.add("QUICK", {})
+        bench.dispatch(job)
+        await bench.until(lambda: job.ends, "ended")
+        assert job.status == "SUCCESS"
+        assert job.ends[0].result == "done"
+        assert bench.prefix() == 1
+
+
+async def test_a_lost_lease_reply_is_asked_for_again_and_starts_once(
+    service: FakeJobService,
+) -> None:
+    """R1: the worker repeats the same request until it has a definite answer."""
+    service.lose["leases"] = 2
+    async with running(service, QUICK) as bench:
+        job = service.add("QUICK", {})
+        bench.dispatch(job)
+        await bench.until(lambda: job.ends, "ended")
+        assert service.requests["leases"] == 3
+        assert job.history == ["started", "succeeded"]
+
+
+async def test_the_same_record_a_hundred_times_runs_once(service: FakeJobService) -> None:
+    async with running(service, QUICK) as bench:
+        job = service.add("QUICK", {})
+        for _ in range(100):
+            bench.dispatch(job)
+        await bench.until(lambda: job.ends and bench.prefix() == 100, "all decided")
+        bench.dispatch(job)
+        assert bench.prefix() == 101
+        assert len(job.ends) == 1
+
+
+async def test_a_record_waits_for_the_decision(service: FakeJobService) -> None:
+    async with running(service, QUICK) as bench:
+        service.lose["leases"] = 10_000
+        job = service.add("QUICK", {})
+        bench.dispatch(job)
+        bench.dispatch(job)
+        await bench.until(lambda: service.requests["leases"] >= 2, "asked twice")
+        assert bench.prefix() == 0
+        service.lose["leases"] = 0
+        await bench.until(lambda: bench.prefix() == 2, "decided")
+
+
+async def test_old_and_forged_attempts_start_nothing(service: FakeJobService) -> None:
+    async with running(service, QUICK) as bench:
+        job = service.add("QUICK", {}, attempt=2)
+        bench.dispatch(job, attempt=1)
+        bench.dispatch(job, attempt=9)
+        await bench.until(lambda: bench.prefix() == 2, "refused")
+        assert job.status == "SCHEDULED"
+
+
+async def test_what_cannot_run_here_is_declined(service: FakeJobService) -> None:
+    """R23: an unknown type and a lack of slots are no failures; the attempt may come again."""
+
+    async def hang(payload: object, context: Context) -> None:
+        await asyncio.sleep(60)
+
+    async with running(service, QUICK, a_type("HANG", hang), slots=1) as bench:
+        unknown = service.add("NOBODY", {})
+        bench.dispatch(unknown)
+        first, second = service.add("HANG", {}), service.add("QUICK", {}, due_at=soon(-1))
+        bench.dispatch(first)
+        await bench.until(lambda: first.status == "RUNNING", "the slot is taken")
+        bench.dispatch(second)
+        await bench.until(lambda: len(service.declined) == 2, "declined")
+        assert service.declined == [(unknown.id, "unknown-type"), (second.id, "no-slot")]
+        assert not bench.engine.table.remembers((second.id, 1))
+        first.cancel_requested = True
+        await bench.until(lambda: first.status == "CANCELLED", "the slot is free")
+        bench.dispatch(second)
+        await bench.until(lambda: second.status == "SUCCESS", "came again")
+
+
+async def test_a_held_job_never_starts_early(service: FakeJobService) -> None:
+    """R5, G5: due is judged by the lower bound of the database clock."""
+    started: list[float] = []
+
+    async def note(payload: object, context: Context) -> None:
+        started.append(time.time())
+
+    async with running(service, a_type("NOTE", note)) as bench:
+        jobs = [service.add("NOTE", {}, due_at=soon(0.3 + i / 100)) for i in range(20)]
+        for job in jobs:
+            bench.dispatch(job)
+        await bench.until(lambda: all(job.ends for job in jobs), "all ran")
+        for job, at in zip(jobs, started, strict=True):
+            assert at >= job.due_at.timestamp()
+            assert job.started_at is not None
+            assert job.started_at >= job.due_at
+            assert job.history == ["held", "started", "succeeded"]
+
+
+async def test_a_due_job_without_a_slot_is_given_back(service: FakeJobService) -> None:
+    async def hang(payload: object, context: Context) -> None:
+        await asyncio.sleep(60)
+
+    async with running(service, a_type("HANG", hang), slots=1) as bench:
+        jobs = [service.add("HANG", {}, due_at=soon(0.2)) for _ in range(2)]
+        for job in jobs:
+            bench.dispatch(job)
+        await bench.until(lambda: service.released, "given back")
+        assert service.released[0][1] == "no-slot"
+        assert {job.attempt for job in jobs} == {1, 2}
+
+
+async def test_a_dead_node_decides_nothing(service: FakeJobService) -> None:
+    """R28: "your node is dead" is no decision; the item is asked for again as the new node."""
+    async with running(service, QUICK) as bench:
+        service.kill_nodes()
+        job = service.add("QUICK", {})
+        bench.dispatch(job)
+        await bench.until(lambda: job.ends, "ran under the new node")
+        assert len(service.live) == 2
+        assert bench.prefix() == 1
+
+
+async def test_garbage_is_parked_before_its_record_is_decided(service: FakeJobService) -> None:
+    async with running(service, QUICK) as bench:
+        service.lose["parked"] = 2
+        for value in (None, b"\xff", b"{}", b"x" * 900_000, b'{"\\u0000": 1}'):
+            bench.put(value)
+        await bench.until(lambda: service.requests["parked"] == 1, "asked")
+        assert bench.prefix() == 0
+        await bench.until(lambda: bench.prefix() == 5, "decided")
+        assert len(service.parked) == 5
+        assert max(record.size for record in service.parked) == 900_000
+        assert all("\0" not in record.reason for record in service.parked)
+
+
+async def test_one_record_that_cannot_be_parked_does_not_stop_the_others(
+    service: FakeJobService,
+) -> None:
+    service.refuse = lambda kind, body: kind == "parked" and b'"recordOffset":3,' in body
+    async with running(service, QUICK) as bench:
+        for _ in range(8):
+            bench.put(b"?")
+        await bench.until(lambda: bench.prefix() == 8, "decided")
+        assert sorted(r.record_offset for r in service.parked) == [0, 1, 2, 4, 5, 6, 7]
