@@ -3,10 +3,10 @@
 Bodies are validated from bytes by the contract's models; replies are their JSON.
 """
 
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from job_service.api.models import public_execution
@@ -34,6 +34,10 @@ from shared.contracts.nodes import (
 )
 from shared.contracts.reports import ParkReply, ParkRequest, ReportReply, ReportRequest
 
+MAX_PAGE = 200
+NEWEST = UUID(int=(1 << 128) - 1)
+"""Above every id: a page from here is the first."""
+
 
 class ParkStore(Protocol):
     """Keeps records that are no dispatch."""
@@ -45,6 +49,7 @@ class ReadExecution(Protocol):
     """Reads one execution."""
 
     async def execution(self, execution_id: UUID) -> Any: ...
+    async def executions_before(self, execution_id: UUID, limit: int) -> list[Any]: ...
 
 
 def said(message: Message) -> Response:
@@ -109,6 +114,16 @@ def attempt_routes(
     @router.post("/parked", response_model=ParkReply)
     async def park(body: ParkRequest) -> Response:
         return said(ParkReply(parked=await parked.park(body.records)))
+
+    @router.get("/executions")
+    async def executions(
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50, cursor: UUID = NEWEST
+    ) -> Response:
+        rows = await read.executions_before(cursor, limit + 1)
+        page = [public_execution(row) for row in rows[:limit]]
+        following = page[-1]["executionId"] if len(rows) > limit else None
+        data = {"items": page, "nextCursor": following}
+        return JSONResponse({"success": True, "message": "Executions", "data": data})
 
     @router.get("/executions/{execution_id}")
     async def execution(execution_id: UUID) -> Response:

@@ -69,6 +69,9 @@ FROM job_history WHERE job_id = $1 ORDER BY version
 EXECUTIONS_OF = "SELECT * FROM executions WHERE job_id = $1 ORDER BY attempt"
 EXECUTION = "SELECT * FROM executions WHERE id = $1"
 
+# A page of every node's executions, newest lease first: their ids are ordered by time.
+EXECUTIONS_BEFORE = "SELECT * FROM executions WHERE id < $1 ORDER BY id DESC LIMIT $2"
+
 Row = asyncpg.Record
 
 
@@ -160,6 +163,12 @@ class Jobs:
     async def execution(self, execution_id: UUID) -> Row | None:
         """One execution."""
         return await self._database.run(lambda raw: raw.fetchrow(EXECUTION, execution_id))
+
+    async def executions_before(self, execution_id: UUID, limit: int) -> list[Row]:
+        """Up to `limit` executions of all nodes that were leased before that one, newest first."""
+        return await self._database.run(
+            lambda raw: raw.fetch(EXECUTIONS_BEFORE, execution_id, limit)
+        )
 
 
 def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any], ...]:

@@ -24,9 +24,11 @@ FROM inflight AS i LEFT JOIN topic_positions AS p ON p.topic_partition = i.topic
 WHERE i.look_at <= statement_timestamp() AND i.worker IS NULL
 ORDER BY i.look_at LIMIT $1
 """
+# Waits for nobody (R11): a claim that is being leased right now need not be looked at later.
 LOOK_LATER = """
 UPDATE inflight SET look_at = clock_timestamp() + $2 * interval '1 second'
-WHERE job_id = ANY ($1::uuid[]) AND worker IS NULL
+WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM inflight WHERE job_id = ANY ($1::uuid[]) AND worker IS NULL FOR UPDATE SKIP LOCKED))
 """
 
 # Leased attempts past their deadline, outside an amnesty (R14, R16).
