@@ -89,6 +89,32 @@ def test_records_of_other_attempts_start_nothing(stack: RunningStack) -> None:
     assert (settled["status"], settled["attempt"], settled["failures"]) == ("SUCCESS", 2, 1)
 
 
+def test_the_record_of_a_job_that_was_rescheduled_is_void(stack: RunningStack, sink: Sink) -> None:
+    """R1, R7: taken back before a lease and claimed again, so that the first attempt's record and later
+    ones arrive while the second attempt waits to be leased."""
+    due = datetime.now(UTC) + timedelta(seconds=3)
+    job_id = UUID(
+        stack.create("SINK", payload={"port": sink.port}, scheduledTime=due.isoformat())["jobId"]
+    )
+    _wait_status(stack, job_id, "SCHEDULED")
+    due += timedelta(seconds=3)
+    version = stack.job(str(job_id))["version"]
+    changed = stack.http.patch(
+        f"/api/v1/jobs/{job_id}",
+        json={"scheduledTime": due.isoformat()},
+        headers={"If-Match": f'"{version}"'},
+    )
+    assert changed.json()["data"]["status"] == "CREATED", changed.text
+    _wait_status(stack, job_id, "SCHEDULED")
+    put(stack, [record(job_id, attempt, job_type="SINK") for attempt in (1, 3, 4)])
+    stack.wait_settled([str(job_id)], within=20)
+
+    (told,) = [line for line in sink.told() if line.job == job_id]
+    assert told.attempt == 2
+    assert told.received_at >= due.timestamp()
+    assert [e["attempt"] for e in stack.executions(str(job_id))] == [2]
+
+
 def test_a_forged_record_does_not_start_a_job_before_its_time(stack: RunningStack) -> None:
     """R1, G5: for a job that is due in an hour and for one that does not exist, of every attempt that may
     be meant."""

@@ -111,6 +111,14 @@ GUARDS = (
     ),
     Guard(
         "R11",
+        "looking again later waits for nobody",
+        f"{POSTGRES}/overdue.py",
+        "AND worker IS NULL FOR UPDATE SKIP LOCKED",
+        "AND worker IS NULL FOR UPDATE",
+        (f"{LOCKS}::test_looking_again_later_waits_for_no_lease",),
+    ),
+    Guard(
+        "R11",
         "a claim skips jobs that others have locked",
         f"{POSTGRES}/claims.py",
         "ORDER BY j.id FOR UPDATE OF j SKIP LOCKED",

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from job_service.domain.wanted import Change
 from shared.contracts.leases import DeclineReason, LeaseItem, LeaseRequest
 from shared.contracts.states import JobStatus, Outcome
+from tests.support.books import assert_one_narrow_row
 from tests.support.job_service import AHEAD, Service, ref, seconds_from_now
 from tests.support.waiting import until
 
@@ -227,6 +229,28 @@ async def test_a_due_row_of_a_leased_job_dispatches_nothing(
     assert await service.claim(scheduler) == []
     await service.raw.execute("DELETE FROM due")
     assert (await service.job(lease.job_id)).attempt == lease.attempt
+
+
+@pytest.mark.parametrize("in_seconds", [-5.0, AHEAD], ids=["due", "ahead"])
+async def test_a_reschedule_during_a_claim_leaves_one_row(
+    service: Service, in_seconds: float
+) -> None:
+    """R9: the job's row of `due` is moved after the claim began and before the claim locks it. What is claimed
+    is off the shelf, or the next claim would take it again and fail."""
+    scheduler, _ = await service.scheduler(), await service.worker()
+    await service.claim(scheduler)
+    job = await service.create_one(in_seconds=in_seconds)
+    other = await service.connect()
+    async with other.transaction():
+        await other.execute("SELECT FROM scheduler_claims FOR UPDATE")
+        claiming = asyncio.create_task(service.claim(scheduler))
+        await service.until_blocked()
+        change = Change(seconds_from_now(in_seconds + 1), None, None, None)
+        await service.operations.change.change(job.id, 0, change)
+    claimed = await claiming
+    await assert_one_narrow_row(service.raw)
+    claimed += await service.claim(await service.scheduler())
+    assert [c.job_id for c in claimed] == [job.id]
 
 
 async def test_backoff_and_rearming_move_the_dispatch_and_not_the_promise(service: Service) -> None:

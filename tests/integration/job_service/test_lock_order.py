@@ -112,6 +112,21 @@ async def test_a_batch_locks_the_smallest_id_first(
     assert sorted(row["id"] for row in free) == ids[1:]
 
 
+async def test_looking_again_later_waits_for_no_lease(actors: Actors) -> None:
+    """R11: the reconciler moves rows of `inflight` alone, so it must not wait for who has locked the jobs."""
+    service = actors.service
+    jobs = await service.create(2)
+    claimed = await service.claim(actors.scheduler)
+    await service.raw.execute("UPDATE inflight SET look_at = now() - interval '1 second'")
+    other = await service.connect()
+    async with other.transaction():
+        await service.inside(other).lease(actors.worker, claimed[:1])
+        counts = await asyncio.wait_for(service.duty("reconcile"), 1.5)
+    assert (counts["looked"], counts["armed"]) == (len(jobs), 0)
+    later = await service.raw.fetchval("SELECT count(*) FROM inflight WHERE look_at > now()")
+    assert later == len(jobs)
+
+
 JOBS = 30
 ROUNDS = 12
 ACTORS_AT_ONCE = 8
