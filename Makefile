@@ -75,3 +75,17 @@ test: setup ## every test, on real components: make test TESTS=tests/integration
 	@$(BIN)/pytest $(TESTS)
 
 check: check-fast test ## everything that must hold
+
+##@ Show it
+.PHONY: counts lateness rules guards
+counts: setup ## statements, round trips and records for each job: into docs/counts.md
+	@$(BIN)/python -m bench.count_per_job --write
+
+lateness: setup ## how late 1,000 jobs begin, by the clock of an outside sink
+	@$(BIN)/python -m bench.lateness --jobs 1000 --rate 50
+
+rules: setup ## which test guards which rule of the protocol
+	@$(BIN)/python -m tests.support.rules
+
+guards: setup ## take each guard of the protocol out: a test must fail without it
+	@$(BIN)/python -m tests.support.guards

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support import settings_docs
+from tests.support import rules, settings_docs
 from tests.support.marked_text import between
 from tests.support.source_files import FOLDERS, ROOT
 
@@ -77,6 +77,11 @@ def test_each_decision_has_the_four_parts() -> None:
 def test_the_table_of_settings_is_that_of_the_code() -> None:
     written = between(settings_docs.PAGE.read_text(), settings_docs.PART)
     assert written == settings_docs.part(), "python -m tests.support.settings_docs --write"
+
+
+def test_the_table_of_rules_names_the_tests_that_are_there() -> None:
+    written = between(rules.PAGE.read_text(), rules.PART)
+    assert written == rules.part(), "python -m tests.support.rules --write"
 
 
 def _pages() -> Iterator[Path]:

@@ -64,6 +64,17 @@ def put(stack: RunningStack, values: Sequence[bytes | None]) -> list[Place]:
 
 def lag(stack: RunningStack) -> int:
     """Records that the worker group has not committed; one that was never committed counts from 0."""
+    committed, ends = _offsets(stack)
+    return sum(end - max(0, committed[tp].offset) for tp, end in ends.items())
+
+
+def records_on_topic(stack: RunningStack) -> int:
+    """Records that were ever put on the request topic."""
+    return sum(_offsets(stack)[1].values())
+
+
+def _offsets(stack: RunningStack) -> tuple[dict[Any, Any], dict[Any, int]]:
+    """What the worker group committed, and where the topic partitions end."""
     settings = _settings(stack)
     topic_partitions = [
         TopicPartition(settings.request_topic, n) for n in range(settings.topic_partitions)
@@ -83,8 +94,7 @@ def lag(stack: RunningStack) -> int:
             await reader.stop()
             await admin.close()
 
-    committed, ends = run_coroutine(asyncio.wait_for(ask(), CALL_LIMIT_SECONDS))
-    return sum(ends[tp] - max(0, committed[tp].offset) for tp in topic_partitions)
+    return run_coroutine(asyncio.wait_for(ask(), CALL_LIMIT_SECONDS))
 
 
 def _settings(stack: RunningStack) -> Kafka:

@@ -1,17 +1,22 @@
-"""Which test guards which rule of the protocol: `python -m tests.support.rules`.
+"""Which test guards which rule of the protocol: `python -m tests.support.rules [--write]`.
 
 A test names its rules at the beginning of its docstring: `R4: …` or `R4, R6: …`. Printed is a table of rules
-and tests; the exit code is 1 if a rule that is built has none.
+and tests; the exit code is 1 if a rule that is built has none. `--write` puts the files of the tests into
+docs/protocol.md.
 """
 
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.marked_text import with_part
 from tests.support.source_files import ROOT
 
+PAGE: Path = ROOT / "docs" / "protocol.md"
+PART = "rules"
 RULES = range(1, 29)
 NOT_BUILT_YET = {
     18: "a parent counts its children: batch work",
@@ -34,9 +39,21 @@ def main() -> int:
     unknown = sorted(set(tests) - set(RULES))
     for rule in missing:
         print(f"R{rule} has no test", file=sys.stderr)
+    if "--write" in sys.argv[1:]:
+        PAGE.write_text(with_part(PAGE.read_text(), PART, part()))
     for rule in unknown:
         print(f"there is no R{rule}, named by {', '.join(tests[rule])}", file=sys.stderr)
     return int(bool(missing or unknown))
+
+
+def part() -> str:
+    """The table of docs/protocol.md: for each rule the files of its tests, and how many are in each."""
+    lines = ["| rule | tests |", "|---|---|"]
+    for rule, names in sorted(tests_by_rule(ROOT / "tests").items()):
+        files = Counter(name.partition("::")[0] for name in names)
+        told = ", ".join(f"`tests/{file}` ({count})" for file, count in files.items())
+        lines.append(f"| R{rule} | {told} |")
+    return "\n".join([*lines, ""])
 
 
 def tests_by_rule(folder: Path) -> dict[int, list[str]]:
