@@ -8,6 +8,8 @@ SCHEDULERS ?= 1
 NAME ?=
 YES ?=
 TESTS ?= tests
+# Files of tests that run at once: most of what the slow ones do is wait.
+AT_ONCE ?= 3
 
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m punctual.local
@@ -72,7 +74,7 @@ check-fast: setup ## format, lint, types, import contracts, shape, unit tests: b
 	@$(BIN)/pytest -q tests/architecture tests/unit
 
 test: setup ## every test, on real components: make test TESTS=tests/integration
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
 
 check: check-fast test ## everything that must hold
 
