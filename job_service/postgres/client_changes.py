@@ -40,12 +40,9 @@ landed AS (
 off_the_shelf AS (
     DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE status = 'CANCELLED'))
 ),
-no_letter AS (
-    DELETE FROM unsuccessful
-    WHERE status = 'FAILED' AND job_id = ANY (ARRAY (SELECT id FROM moved WHERE prev_status = 'FAILED'))
-),
 settled AS (
     INSERT INTO unsuccessful (status, job_id) SELECT status, id FROM moved WHERE status = 'CANCELLED'
+    ON CONFLICT (job_id) DO UPDATE SET status = excluded.status
 )
 SELECT * FROM moved
 """
@@ -97,8 +94,7 @@ WITH moved AS (
 ),
 {HISTORY}, {ARM},
 no_letter AS (
-    DELETE FROM unsuccessful
-    WHERE status = 'FAILED' AND job_id = ANY (ARRAY (SELECT id FROM moved WHERE prev_status = 'FAILED'))
+    DELETE FROM unsuccessful WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE prev_status = 'FAILED'))
 )
 SELECT * FROM moved
 """

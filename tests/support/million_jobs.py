@@ -30,7 +30,7 @@ INSERT INTO due SELECT id, job_type, band, dispatch_at FROM jobs;
 INSERT INTO inflight (job_id, attempt, job_type, ready_at, scheduler, since, look_at)
 SELECT id, 1, job_type, ready_at, id, now(), now() FROM jobs;
 INSERT INTO expiring SELECT id, now() FROM jobs;
-INSERT INTO unsuccessful SELECT status, id FROM jobs;
+INSERT INTO unsuccessful SELECT id, status FROM jobs;
 INSERT INTO job_count_deltas VALUES ('CREATED', 1);
 DELETE FROM job_count_deltas; DELETE FROM unsuccessful; DELETE FROM expiring; DELETE FROM inflight;
 DELETE FROM due;

@@ -122,10 +122,10 @@ CREATE INDEX inflight_worker ON inflight (worker) WHERE worker IS NOT NULL;
 CREATE INDEX inflight_look_at ON inflight (look_at);
 
 CREATE TABLE unsuccessful (              -- settled but not SUCCESS; the dead letters are its FAILED rows
-    status text NOT NULL,
-    job_id uuid NOT NULL,
-    PRIMARY KEY (status, job_id)
+    job_id uuid PRIMARY KEY,
+    status text NOT NULL
 );
+CREATE INDEX unsuccessful_status ON unsuccessful (status, job_id);
 CREATE TABLE expiring (                  -- jobs with an expiry, until the duty has looked at them
     job_id     uuid PRIMARY KEY,
     expires_at timestamptz NOT NULL
