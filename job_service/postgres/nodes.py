@@ -11,13 +11,15 @@ from job_service.postgres.database import Database, Raw
 from job_service.postgres.lookup import lookup
 from shared.contracts.nodes import AttemptRef, DeclaredType, Position, RegisterNode, Renew
 
-# A repeat of a registration finds its node and changes nothing.
+# A repeat counts the session anew, as the node does that asked again (R5). It revives no dead node.
 REGISTER = """
 INSERT INTO nodes (id, role, state, address, version, ttl_seconds, slots, hold_slots, types,
                    registered_at, last_seen_at, expires_at)
 VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8, clock_timestamp(), clock_timestamp(),
         clock_timestamp() + $5 * interval '1 second')
-ON CONFLICT (id) DO UPDATE SET last_seen_at = nodes.last_seen_at
+ON CONFLICT (id) DO UPDATE
+SET expires_at = CASE nodes.state WHEN 'live' THEN clock_timestamp() + nodes.ttl_seconds * interval '1 second'
+                 ELSE nodes.expires_at END
 RETURNING state = 'live' AS live, clock_timestamp() AS now
 """
 

@@ -74,7 +74,14 @@ class DatabaseClock:
             raise RuntimeError("the database clock is not known before the first reply")
         return due.timestamp() - (self._best + self._now())
 
-    def stamp_after(self, due: datetime) -> datetime:
-        """`at_least()`, but not before `due` once `due` is reached: a float's rounding is no early start."""
-        reached = self.seconds_until(due) <= 0
-        return max(self.at_least(), due) if reached else self.at_least()
+    def stamp_after(self, due: datetime) -> datetime | None:
+        """`at_least()` once it has reached `due`, None before; never earlier than `due`.
+
+        One look: a clock that was set back, heard of by another thread, comes before it or after it.
+        """
+        if self._best is None:
+            raise RuntimeError("the database clock is not known before the first reply")
+        reached = self._best + self._now()
+        if reached < due.timestamp():
+            return None
+        return max(datetime.fromtimestamp(reached, UTC), due)

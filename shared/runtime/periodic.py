@@ -50,8 +50,8 @@ class Periodic:
             try:
                 counts = await self.run_once()
             except (Exception, asyncio.CancelledError) as error:
-                if _asked_to_end(error):
-                    raise
+                if _asked_to_end():
+                    raise asyncio.CancelledError from error
                 failed_in_a_row += 1
                 self.failures += 1
                 self._log.warning("round failed", loop=self.name, error=repr(error)[:500])
@@ -79,9 +79,10 @@ class Periodic:
             return
 
 
-def _asked_to_end(error: BaseException) -> bool:
-    """Whether a cancellation was meant for this task. Libraries below raise some that nobody asked for
-    (aiokafka, when it closes without a broker); in a TaskGroup the loop would end without a word.
+def _asked_to_end() -> bool:
+    """Whether this task was cancelled, whatever its round made of that. Libraries below raise cancellations
+    that nobody asked for (aiokafka, when it closes without a broker); in a TaskGroup the loop would end
+    without a word.
     """
     task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return task is not None and task.cancelling() > 0

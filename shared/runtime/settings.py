@@ -49,10 +49,10 @@ class Database(Section):
 
     url: str = "postgresql://punctual@127.0.0.1:5432/punctual"
     pool_size: int = Field(default=10, ge=2, le=200)
-    statement_timeout: Duration = 5.0
-    lock_timeout: Duration = 2.0
-    idle_in_transaction_timeout: Duration = 10.0
-    connect_timeout: Duration = 5.0
+    statement_timeout: Duration = Field(default=5.0, gt=0)
+    lock_timeout: Duration = Field(default=2.0, gt=0)
+    idle_in_transaction_timeout: Duration = Field(default=10.0, gt=0)
+    connect_timeout: Duration = Field(default=5.0, gt=0)
 
 
 class Kafka(Section):
@@ -63,11 +63,11 @@ class Kafka(Section):
     group: str = "worker-group"
     topic_partitions: int = Field(default=12, ge=1, le=1_000)
     replication_factor: int = Field(default=1, ge=1, le=10)
-    session_timeout: Duration = 6.0
-    heartbeat_interval: Duration = 2.0
-    metadata_max_age: Duration = 2.0
-    request_timeout: Duration = 10.0
-    stuck_after: Duration = 15.0
+    session_timeout: Duration = Field(default=6.0, gt=0)
+    heartbeat_interval: Duration = Field(default=2.0, gt=0)
+    metadata_max_age: Duration = Field(default=2.0, gt=0)
+    request_timeout: Duration = Field(default=10.0, gt=0)
+    stuck_after: Duration = Field(default=15.0, gt=0)
 
 
 class LeaseTimes(Section):
@@ -84,7 +84,7 @@ class JobServiceAddress(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
     url: str = "http://127.0.0.1:8080"
-    request_timeout: Duration = 5.0
+    request_timeout: Duration = Field(default=5.0, gt=0)
 
 
 class Scheduler(Section):
@@ -207,13 +207,13 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
             )
 
 
-def load(settings: type[S], environ: Mapping[str, str] | None = None) -> S:
+def load(settings: type[S]) -> S:
     """Read a service's settings from the environment.
 
     Raises:
         SettingsProblem: a name is unknown or a value does not fit.
     """
-    refuse_unknown(os.environ if environ is None else environ)
+    refuse_unknown(os.environ)
     try:
         return settings()
     except ValidationError as error:

@@ -1,8 +1,8 @@
 """Which test guards which rule of the protocol: `python -m tests.support.rules [--write]`.
 
-A test names its rules at the beginning of its docstring: `R4: …` or `R4, R6: …`. Printed is a table of rules
-and tests; the exit code is 1 if a rule that is built has none. `--write` puts the files of the tests into
-docs/protocol.md.
+A test names its rules at the beginning of its docstring, with or without promises: `R4: …` or `G5, R6: …`.
+Printed is a table of rules and tests; the exit code is 1 if a rule that is built has none. `--write` puts the
+files of the tests into docs/protocol.md.
 """
 
 import ast
@@ -24,7 +24,7 @@ NOT_BUILT_YET = {
     22: "tokens for outside targets",
 }
 
-_NAMED = re.compile(r"((?:R\d+(?:, |: ))+)")
+_NAMED = re.compile(r"([GR]\d+(?:, [GR]\d+)*): ")
 
 
 def main() -> int:
@@ -70,9 +70,7 @@ def tests_by_rule(folder: Path) -> dict[int, list[str]]:
 def rules_of(docstring: str) -> list[int]:
     """The rules that a docstring begins with."""
     named = _NAMED.match(docstring)
-    if named is None or not named[1].endswith(": "):
-        return []
-    return [int(number) for number in re.findall(r"\d+", named[1])]
+    return [int(number) for number in re.findall(r"R(\d+)", named[1])] if named else []
 
 
 def _tests_of(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

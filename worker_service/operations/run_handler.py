@@ -85,10 +85,8 @@ class Run:
             return Refusal.EXPIRED
         if now() >= self.attempt.deadline:
             return Refusal.DEADLINE
-        if clock.seconds_until(self.attempt.due_at) > 0:
-            return Refusal.NOT_DUE
         self.started_at = clock.stamp_after(self.attempt.due_at)
-        return None
+        return Refusal.NOT_DUE if self.started_at is None else None
 
     def payload(self) -> BaseModel | Ended:
         """The payload as the type's model, or the failure that it is."""

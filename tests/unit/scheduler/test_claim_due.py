@@ -76,7 +76,7 @@ class Scheduler:
 
 @pytest.mark.asyncio
 async def test_jobs_of_a_lost_reply_come_with_the_next_and_are_held_once() -> None:
-    """R8."""
+    """R8: as the name says."""
     it = Scheduler()
     jobs = [claimed() for _ in range(5)]
     it.job_service.due = list(jobs)
