@@ -61,7 +61,7 @@ reset: setup ## throw the local data away; asks unless YES=1
 	@$(LOCAL) reset $(if $(filter 1,$(YES)),--yes)
 
 ##@ Check it
-.PHONY: fmt check-fast test check
+.PHONY: fmt check-fast test check compose-test
 fmt: setup ## format, and mend what can be mended mechanically
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -77,6 +77,9 @@ test: setup ## every test, on real components: make test TESTS=tests/integration
 	@$(BIN)/pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
 
 check: check-fast test ## everything that must hold
+
+compose-test: setup ## the containers: build, run, kill, scale; needs a Docker engine
+	@TESTS_ON=docker $(BIN)/pytest -s tests/compose
 
 ##@ Show it
 .PHONY: counts lateness rules guards

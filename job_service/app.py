@@ -3,12 +3,26 @@
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from fastapi import FastAPI
 
-from job_service.api import internal, jobs, nodes, probes, problems
+from job_service.api import (
+    change_jobs,
+    create_jobs,
+    internal,
+    internal_events,
+    job_types,
+    list_jobs,
+    nodes,
+    probes,
+    problems,
+    read_jobs,
+    why,
+)
+from job_service.api.admission import Admission
 from job_service.api.body_limit import BodyLimit
 from job_service.domain.outside import OUTSIDE
 from job_service.duties.end_overdue import EndOverdue
@@ -18,21 +32,34 @@ from job_service.duties.make_partitions import MakePartitions
 from job_service.duties.reap import Reap
 from job_service.duties.reconcile import Reconcile
 from job_service.duties.retain import Keep, Retain
+from job_service.duties.take_back_paused import TakeBackPaused
+from job_service.metrics import JobServiceMetrics
 from job_service.operations.change_by_client import Bells, ChangeByClient
+from job_service.operations.check_payload import READ_EVERY_SECONDS, TypeCheck
 from job_service.operations.claim_due import ClaimDue
 from job_service.operations.create_jobs import CreateJobs
+from job_service.operations.delete_job import DeleteJob
 from job_service.operations.doorbell import Doorbell
+from job_service.operations.explain_job import ExplainJob
+from job_service.operations.feed_events import FeedEvents
 from job_service.operations.keep_sessions import KeepSessions
 from job_service.operations.lease_attempts import LeaseAttempts
+from job_service.operations.pause_types import PauseTypes
 from job_service.operations.release_attempts import ReleaseAttempts
 from job_service.operations.report_attempts import ReportAttempts
+from job_service.operations.rerun_job import RerunJob
 from job_service.operations.wait_for_cancels import WaitForCancels
 from job_service.postgres.claims import Claims
 from job_service.postgres.client_changes import ClientChanges
 from job_service.postgres.counts import Counts
 from job_service.postgres.database import Database
+from job_service.postgres.deletion import Deletion
+from job_service.postgres.explaining import Explaining
+from job_service.postgres.feed import Feed
+from job_service.postgres.job_types import JobTypes
 from job_service.postgres.jobs import Jobs
 from job_service.postgres.leases import Leases, LeaseTerms
+from job_service.postgres.listing import Listing
 from job_service.postgres.nodes import Nodes
 from job_service.postgres.notifier import Notifier
 from job_service.postgres.overdue import Overdue
@@ -42,9 +69,11 @@ from job_service.postgres.readiness import database_problem
 from job_service.postgres.reaping import Reaping, ReapTerms
 from job_service.postgres.reports import Reports
 from job_service.settings import JobServiceSettings
+from shared.api import documents
 from shared.contracts.states import NodeRole
 from shared.runtime.periodic import Periodic
 from shared.runtime.serve import HttpServer, Stop
+from shared.runtime.settings import Limits
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
 """Where neither the job nor its type names a time."""
@@ -64,16 +93,21 @@ class Stores:
 
     database: Database
     jobs: Jobs
+    listing: Listing
+    explaining: Explaining
     claims: Claims
     leases: Leases
     reports: Reports
     changes: ClientChanges
+    deletion: Deletion
     nodes: Nodes
+    types: JobTypes
     reaping: Reaping
     overdue: Overdue
     parked: Parked
     partitions: Partitions
     counts: Counts
+    feed: Feed
 
 
 @dataclass(frozen=True)
@@ -81,13 +115,19 @@ class Operations:
     """What job_service does for others."""
 
     create: CreateJobs
+    rerun: RerunJob
     change: ChangeByClient
+    delete: DeleteJob
+    explain: ExplainJob
     claims: ClaimDue
     leases: LeaseAttempts
     releases: ReleaseAttempts
     reports: ReportAttempts
     sessions: KeepSessions
     cancels: WaitForCancels
+    types: TypeCheck
+    pauses: PauseTypes
+    events: FeedEvents
 
 
 def make_stores(settings: JobServiceSettings) -> Stores:
@@ -105,6 +145,8 @@ def make_stores(settings: JobServiceSettings) -> Stores:
     return Stores(
         database=database,
         jobs=Jobs(database, lookahead_seconds=settings.claim.lookahead),
+        listing=Listing(database),
+        explaining=Explaining(database, suspect_after=poison.suspect_after),
         claims=Claims(
             database,
             lookahead_seconds=settings.claim.lookahead,
@@ -117,7 +159,9 @@ def make_stores(settings: JobServiceSettings) -> Stores:
             default_timeout_seconds=DEFAULT_TIMEOUT_SECONDS,
             deadline_grace_seconds=DEADLINE_GRACE_SECONDS,
         ),
+        deletion=Deletion(database),
         nodes=Nodes(database),
+        types=JobTypes(database),
         reaping=Reaping(database, reap_terms),
         overdue=Overdue(
             database,
@@ -130,6 +174,7 @@ def make_stores(settings: JobServiceSettings) -> Stores:
         parked=Parked(database),
         partitions=Partitions(database),
         counts=Counts(database),
+        feed=Feed(database),
     )
 
 
@@ -140,8 +185,11 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         NodeRole.WORKER: settings.lease.ttl,
         NodeRole.SCHEDULER: settings.lease.scheduler_ttl,
     }
+    create = CreateJobs(stores.jobs, due)
+    types = TypeCheck(stores.types)
     return Operations(
-        create=CreateJobs(stores.jobs, due),
+        create=create,
+        rerun=RerunJob(create, stores.jobs, types.check_all),
         change=ChangeByClient(
             stores.changes,
             stores.jobs,
@@ -151,6 +199,12 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
             secret=partial(secrets.token_urlsafe, 24),
             uniform=random.random,
         ),
+        explain=ExplainJob(
+            stores.explaining,
+            stores.claims,
+            grace_seconds=settings.lease.grace,
+        ),
+        delete=DeleteJob(stores.deletion, stores.jobs),
         claims=ClaimDue(stores.claims, due),
         leases=LeaseAttempts(
             stores.leases,
@@ -163,6 +217,9 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         reports=ReportAttempts(stores.reports, due, uniform=random.random),
         sessions=KeepSessions(stores.nodes, due, ttl_seconds=ttl),
         cancels=WaitForCancels(stores.nodes, bells.cancels),
+        types=types,
+        pauses=PauseTypes(stores.types, due),
+        events=FeedEvents(stores.feed),
     )
 
 
@@ -181,7 +238,8 @@ def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> 
     expire = Expire(stores.overdue)
     fold = FoldCounts(stores.counts)
     partitions = MakePartitions(stores.partitions)
-    retain = Retain(stores.partitions, stores.parked, stores.reaping, keep)
+    retain = Retain(stores.partitions, stores.parked, stores.reaping, stores.deletion, keep)
+    paused = TakeBackPaused(stores.types)
     return [
         Periodic("reap", reap.run_once, every_seconds=reap.EVERY_SECONDS),
         Periodic("reconcile", reconcile.run_once, every_seconds=reconcile.EVERY_SECONDS),
@@ -190,16 +248,36 @@ def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> 
         Periodic("fold_counts", fold.run_once, every_seconds=fold.EVERY_SECONDS),
         Periodic("make_partitions", partitions.run_once, every_seconds=partitions.EVERY_SECONDS),
         Periodic("retain", retain.run_once, every_seconds=retain.EVERY_SECONDS),
+        Periodic("take_back_paused", paused.run_once, every_seconds=paused.EVERY_SECONDS),
     ]
 
 
-def make_app(stores: Stores, operations: Operations) -> FastAPI:
-    """The HTTP application."""
-    app = FastAPI(title="Punctual job service", version=probes.product_version())
+def make_app(
+    stores: Stores,
+    operations: Operations,
+    limits: Limits | None = None,
+    duties: Sequence[Periodic] = (),
+) -> FastAPI:
+    """The HTTP application. `limits`: the defaults unless given. `duties`: those that metrics tell of."""
+    version = probes.product_version()
+    app = documents.make_app(
+        "Punctual job service", version, "Jobs: create, read and change them. See docs/api.md."
+    )
     problems.install(app)
-    app.include_router(probes.routes(partial(database_problem, stores.database)))
-    app.include_router(jobs.routes(operations.create, operations.change, stores.jobs))
+    told = JobServiceMetrics(stores.database, duties, version=version)
+    told.of_attempts(operations.claims, operations.leases, operations.reports)
+    app.include_router(
+        probes.routes(partial(database_problem, stores.database), told.metrics.render)
+    )
+    app.include_router(list_jobs.routes(stores.listing))
+    app.include_router(why.routes(operations.explain))
+    app.include_router(
+        create_jobs.routes(operations.create, operations.rerun, operations.types.check_all)
+    )
+    app.include_router(read_jobs.routes(stores.jobs))
+    app.include_router(change_jobs.routes(operations.change, operations.delete, stores.jobs))
     app.include_router(nodes.routes(stores.nodes))
+    app.include_router(job_types.routes(operations.pauses, stores.types))
     app.include_router(internal.session_routes(operations.sessions, operations.cancels))
     app.include_router(
         internal.attempt_routes(
@@ -211,7 +289,11 @@ def make_app(stores: Stores, operations: Operations) -> FastAPI:
             stores.jobs,
         )
     )
-    app.add_middleware(BodyLimit)
+    app.include_router(internal_events.routes(operations.events))
+    limits = limits or Limits()
+    app.add_middleware(Admission, limits=limits)
+    app.add_middleware(BodyLimit, limits=limits)
+    app.add_middleware(told.metrics.timed)
     return app
 
 
@@ -226,20 +308,24 @@ async def serve(settings: JobServiceSettings) -> None:
         cancels=Doorbell(partial(notifier.rang, "punctual_cancels"), everyone=True),
     )
     notifier.carry({"punctual_due": bells.due, "punctual_cancels": bells.cancels})
-    app = make_app(stores, make_operations(settings, stores, bells))
+    operations = make_operations(settings, stores, bells)
+    duties = make_duties(settings, stores, bells.due)
+    app = make_app(stores, operations, settings.limits, duties)
     address = settings.job_service
     server = HttpServer(app, host=address.host, port=address.port)
     await server.start()
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(notifier.run())]
-            running += [
-                group.create_task(duty.run(), name=duty.name)
-                for duty in make_duties(settings, stores, bells.due)
-            ]
+            running += [group.create_task(duty.run(), name=duty.name) for duty in duties]
+            types = Periodic(
+                "read_types", operations.types.run_once, every_seconds=READ_EVERY_SECONDS
+            )
+            running.append(group.create_task(types.run(), name=types.name))
             await stop.wait()
             bells.due.close()
             bells.cancels.close()
+            operations.events.close()
             await server.stop()
             for task in running:
                 task.cancel()

@@ -5,6 +5,7 @@ from shared.runtime.settings import (
     Database,
     JobServiceAddress,
     LeaseTimes,
+    Limits,
     Log,
     Poison,
     Reconcile,
@@ -20,6 +21,7 @@ class JobServiceSettings(ServiceSettings):
     database: Database = Database()
     lease: LeaseTimes = LeaseTimes()
     job_service: JobServiceAddress = JobServiceAddress()
+    limits: Limits = Limits()
     claim: Claim = Claim()
     poison: Poison = Poison()
     retry: Retry = Retry()

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.metadata
+import socket
 from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,11 @@ from uuid import UUID
 from scheduler_service.api.routes import build_app
 from scheduler_service.clients.job_service import JobService
 from scheduler_service.domain.held_jobs import HeldJobs, key_of
+from scheduler_service.kafka.event_publisher import EventPublisher
 from scheduler_service.kafka.keep_topic import KeepTopic
 from scheduler_service.kafka.publisher import Publisher
+from scheduler_service.metrics import measure
+from scheduler_service.operations.carry_events import CarryEvents
 from scheduler_service.operations.claim_due import ClaimDue
 from scheduler_service.operations.keep_session import KeepSession
 from scheduler_service.operations.publish_due import PublishDue
@@ -33,6 +37,8 @@ PUBLISH_CHECK_SECONDS = 0.5
 """Besides the alarm for the next bucket: the bound of the database clock may have become better."""
 PRODUCER_CHECK_SECONDS = 0.5
 TOPIC_CHECK_SECONDS = 2.0
+EVENTS_PAUSE_SECONDS = 0.1
+"""After a batch of events that was not full: what comes meanwhile gathers for the next."""
 END_FLUSH_SECONDS = 1.5
 END_STEP_SECONDS = 0.8
 """Leaving, then closing: each step within this, so that the whole end stays below 5 s."""
@@ -83,9 +89,12 @@ class SchedulerApp:
             on_published=self._published,
             on_broken=lambda: self._producer_loop.wake(),
         )
+        self._event_topic = KeepTopic(settings.kafka, settings.kafka.event_topic)
+        self._events = EventPublisher(settings.kafka, on_broken=lambda: self._events_loop.wake())
         self._alarm = Alarm()
         self._make_operations()
         self._make_loops()
+        self._make_server()
 
     def _make_operations(self) -> None:
         scheduler = self._settings.scheduler
@@ -103,22 +112,16 @@ class SchedulerApp:
             on_claimed=lambda: self._publish_loop.wake(),
             on_dead=lambda: self._session_loop.wake(),
         )
-        scan = ScanNow(
-            claim=self._claim,
-            publish=self._publish,
-            held=self._held,
-            flush=self._publisher.flush,
-        )
-        self._server = HttpServer(
-            build_app(version=version(), missing=self._missing, scan=scan.run),
-            host=scheduler.host,
-            port=scheduler.port,
+        self._carry = CarryEvents(
+            ask=self._job_service.events,
+            publish=self._events,
+            session=lambda: self._session.session,
         )
         self._session = KeepSession(
             register=self._job_service.register,
             renewal=self._renewal,
             new_node_id=new_id,
-            address=lambda: f"http://{scheduler.host}:{self._server.port}",
+            address=self._address,
             version=version(),
             clock=self._clock,
             on_begin=self._claim.begin,
@@ -139,7 +142,41 @@ class SchedulerApp:
         self._topic_loop = Periodic(
             "topic", self._topic.run_once, every_seconds=TOPIC_CHECK_SECONDS
         )
+        self._events_loop = Periodic(
+            "events", self._carry.run_once, every_seconds=EVENTS_PAUSE_SECONDS
+        )
+        self._event_topic_loop = Periodic(
+            "event topic", self._event_topic.run_once, every_seconds=TOPIC_CHECK_SECONDS
+        )
+        self._our_loops = (self._session_loop, self._claim_loop, self._publish_loop)
+        self._broker_loops = (
+            self._producer_loop,
+            self._topic_loop,
+            self._events_loop,
+            self._event_topic_loop,
+        )
         self._alarm.periodic = self._publish_loop
+
+    def _make_server(self) -> None:
+        scan = ScanNow(
+            claim=self._claim,
+            publish=self._publish,
+            held=self._held,
+            flush=self._publisher.flush,
+        )
+        metrics = measure(
+            version=version(),
+            loops=(*self._our_loops, *self._broker_loops),
+            held=self._held,
+            publisher=self._publisher,
+            claim=self._claim,
+            events=self._events_loop,
+        )
+        self._server = HttpServer(
+            build_app(version=version(), missing=self._missing, scan=scan.run, metrics=metrics),
+            host=self._settings.scheduler.host,
+            port=self._settings.scheduler.port,
+        )
 
     async def run(self, stop: Stop) -> None:
         """Serve until `stop` is asked, then end in good order.
@@ -150,10 +187,7 @@ class SchedulerApp:
         await self._server.start()
         ours, broker = (
             [self._group.create_task(loop.run(), name=loop.name) for loop in loops]
-            for loops in (
-                (self._session_loop, self._claim_loop, self._publish_loop),
-                (self._producer_loop, self._topic_loop),
-            )
+            for loops in (self._our_loops, self._broker_loops)
         )
         self._log.info("scheduler started", port=self._server.port)
         await stop.wait()
@@ -174,7 +208,10 @@ class SchedulerApp:
             self._within_limit("leave", self._leave()),
             self._within_limit("http", self._server.stop()),
         )
-        await self._within_limit("producer", self._publisher.close())
+        await asyncio.gather(
+            self._within_limit("producer", self._publisher.close()),
+            self._within_limit("event producer", self._events.close()),
+        )
         await self._within_limit("clients", self._job_service.close())
         self._log.info("ended", held=len(self._held))
 
@@ -212,6 +249,12 @@ class SchedulerApp:
         self._claim.end()
         self._publisher.forget()
         self._held.clear()
+
+    def _address(self) -> str:
+        """Where others reach it: in a container it listens on every address and has a name."""
+        host = self._settings.scheduler.host
+        everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - asked, not bound
+        return f"http://{socket.gethostname() if everywhere else host}:{self._server.port}"
 
     def _missing(self) -> list[str]:
         reasons = []

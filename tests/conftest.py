@@ -1,22 +1,19 @@
 """What every test may ask for: a database of its own, a broker, a topic of its own."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from shared.kafka.options import admin_options
 from shared.kafka.topics import ensure_topic
 from shared.runtime.settings import Kafka
+from tests.support import topics
 from tests.support.components import kafka_broker, postgres_server
 from tests.support.databases import database_name, fresh_database, run_coroutine
 
-TOPIC_LIMIT_SECONDS = 15.0
 _TESTS = Path(__file__).parent
 
 
@@ -73,14 +70,4 @@ def topic(kafka_settings: Kafka) -> Iterator[str]:
     run_coroutine(ensure_topic(kafka_settings, name))
     yield name
     with suppress(KafkaError, OSError, TimeoutError):
-        run_coroutine(_delete_topic(kafka_settings, name))
-
-
-async def _delete_topic(settings: Kafka, name: str) -> None:
-    admin = AIOKafkaAdminClient(**admin_options(settings))
-    async with asyncio.timeout(TOPIC_LIMIT_SECONDS):
-        await admin.start()
-        try:
-            await admin.delete_topics([name])
-        finally:
-            await admin.close()
+        run_coroutine(topics.delete(kafka_settings))

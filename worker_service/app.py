@@ -42,12 +42,14 @@ class WorkerApp:
         self._consumer = DispatchConsumer(
             settings.kafka, self._engine.book, self._engine.records, now=monotonic
         )
+        self._engine.measured.metrics.watch(self._consumer.loops())
         self._server = HttpServer(
             build(
                 log=self._engine.log,
                 read=self._calls.read,
                 away=self._away,
                 version=version(),
+                metrics=self._engine.measured.metrics,
             ),
             host=settings.worker.host,
             port=settings.worker.port,

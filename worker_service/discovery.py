@@ -69,7 +69,11 @@ def discover(handler_directories: Iterable[Path] = ()) -> Mapping[str, JobType]:
     found = _Found()
     for info in pkgutil.iter_modules(handlers.__path__):
         name = f"{handlers.__name__}.{info.name}"
-        found.add_module(importlib.import_module(name), name)
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:
+            raise DiscoveryProblem(f"{name}: {type(error).__name__}: {error}") from error
+        found.add_module(module, name)
     for directory in handler_directories:
         if not directory.is_dir():
             raise DiscoveryProblem(f"{directory} of PUNCTUAL_WORKER__HANDLERS is no directory")

@@ -19,7 +19,9 @@ from worker_service.domain.node import Membership, Node
 from worker_service.domain.offset_tracker import OffsetBook
 from worker_service.domain.room import Room
 from worker_service.domain.slots import Slots
-from worker_service.handler_api import JobType
+from worker_service.guarded_http.addresses import AddressGuard
+from worker_service.handler_api import GuardedHttp, JobType
+from worker_service.metrics import WorkerMetrics
 from worker_service.operations.beat_session import BeatSession
 from worker_service.operations.compare_holdings import CompareHoldings
 from worker_service.operations.decide_records import DecideRecords
@@ -60,6 +62,7 @@ class Engine:
         self._address = address
         self._version = version
         self._clock = DatabaseClock()
+        self.measured = WorkerMetrics(version=version)
         self._wheel = HoldWheel(self._clock)
         self._slots = Slots(settings.worker.slots)
         self.membership = Membership()
@@ -78,6 +81,15 @@ class Engine:
         self._compose_ends()
         self._compose_leases()
         self._compose_node()
+        self.measured.of_the_engine(
+            slots=self._slots,
+            room=self._room,
+            hold_slots=settings.worker.hold_slots,
+            book=self.book,
+            leases=self.leases,
+            garbage=self.garbage,
+            loops=self.loops(),
+        )
 
     def loops(self) -> list[Periodic]:
         """What has to run for as long as the process lives."""
@@ -123,6 +135,8 @@ class Engine:
             lanes=self.lanes,
             clock=clock,
             now=monotonic,
+            http=GuardedHttp(AddressGuard(self._settings.http_call.networks())),
+            observer=self.measured,
         )
 
     def _compose_leases(self) -> None:
@@ -184,7 +198,11 @@ class Engine:
             slots=self._settings.worker.slots,
             hold_slots=self._settings.worker.hold_slots,
             types=[
-                DeclaredType(name=t.name, timeout_seconds=t.timeout_seconds)
+                DeclaredType(
+                    name=t.name,
+                    timeout_seconds=t.timeout_seconds,
+                    payload_schema=dict(t.payload_schema),
+                )
                 for t in self._types.values()
             ],
         )

@@ -15,14 +15,22 @@ again later and spends no attempt.
 """
 
 import inspect
+import json
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic.errors import PydanticUserError
+
+from shared.contracts.nodes import schema_text
+from worker_service.guarded_http.addresses import AddressRefused as AddressRefused
+from worker_service.guarded_http.answers import read_bounded as read_bounded
+from worker_service.guarded_http.answers import readable as readable
+from worker_service.guarded_http.client import GuardedHttp as GuardedHttp
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
 """For a type that names no time (DESIGN section 3)."""
@@ -68,7 +76,8 @@ class Context:
 
     `token` fences: a target that remembers the highest token per job can refuse an older attempt.
     `check` raises `Cancelled` once the attempt was cancelled or timed out (for thread handlers; an
-    async handler is cancelled by asyncio instead).
+    async handler is cancelled by asyncio instead). `http` makes clients that reach global addresses and the
+    networks of `PUNCTUAL_HTTP_CALL__ALLOW_NETWORKS` only: for addresses that a payload names.
     """
 
     job_id: UUID
@@ -80,6 +89,7 @@ class Context:
     log: Log
     check: Callable[[], None]
     traceparent: str | None = None
+    http: GuardedHttp = field(default_factory=GuardedHttp)
 
     @property
     def token(self) -> str:
@@ -97,14 +107,30 @@ Handler = Callable[[Any, Context], Awaitable[Any] | Any]
 @dataclass(frozen=True)
 class JobType:
     """A declared job type. `lane` is `async` (on the handlers' loop) or `thread` (blocking
-    code).
+    code). `payload_schema` is the model as a JSON Schema: what job_service checks when a job is
+    created.
     """
 
     name: str
     payload: type[BaseModel]
+    payload_schema: Mapping[str, JsonValue]
     timeout_seconds: float
     lane: str
     run: Handler
+
+    def read(self, payload: JsonValue) -> BaseModel:
+        """A payload as the model. No payload is null, or the model's defaults where it takes no
+        null.
+
+        Raises:
+            ValidationError: it does not fit.
+        """
+        if payload is None:
+            try:
+                return self.payload.model_validate_json("null")
+            except ValidationError:
+                return self.payload.model_validate_json("{}")
+        return self.payload.model_validate_json(json.dumps(payload))
 
 
 def job_type(
@@ -113,8 +139,8 @@ def job_type(
     """Declare a job type. An `async def` runs on the handlers' loop, a plain `def` in a thread.
 
     Raises:
-        ValueError: name or limit is out of bounds (checked when the file is loaded, not when a job
-        runs).
+        ValueError: name, limit or payload model cannot be declared (checked when the file is
+        loaded, not when a job runs).
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -123,8 +149,14 @@ def job_type(
     if not 0 < timeout_seconds <= 604_800:
         raise ValueError(f"{name}: timeout_seconds is above 0 and at most 604800")
 
+    try:
+        schema = payload.model_json_schema()
+        schema_text(schema)
+    except (PydanticUserError, ValueError) as error:
+        raise ValueError(f"{name}: the payload model has no JSON Schema: {error}") from error
+
     def declare(run: Handler) -> JobType:
         lane = "async" if inspect.iscoroutinefunction(run) else "thread"
-        return JobType(name, payload, timeout_seconds, lane, run)
+        return JobType(name, payload, schema, timeout_seconds, lane, run)
 
     return declare

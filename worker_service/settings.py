@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.runtime.settings import (
+    HttpCall,
     JobServiceAddress,
     Kafka,
     LeaseTimes,
@@ -19,4 +20,5 @@ class WorkerSettings(ServiceSettings):
     lease: LeaseTimes = Field(default_factory=LeaseTimes)
     job_service: JobServiceAddress = Field(default_factory=JobServiceAddress)
     worker: Worker = Field(default_factory=Worker)
+    http_call: HttpCall = Field(default_factory=HttpCall)
     log: Log = Field(default_factory=Log)

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
+from job_service.api.documented import ExecutionPageReply, ExecutionReply, problems
 from job_service.api.models import public_execution
 from job_service.operations.claim_due import ClaimDue
 from job_service.operations.keep_sessions import KeepSessions
@@ -115,7 +116,7 @@ def attempt_routes(
     async def park(body: ParkRequest) -> Response:
         return said(ParkReply(parked=await parked.park(body.records)))
 
-    @router.get("/executions")
+    @router.get("/executions", responses={200: {"model": ExecutionPageReply}})
     async def executions(
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50, cursor: UUID = NEWEST
     ) -> Response:
@@ -125,7 +126,10 @@ def attempt_routes(
         data = {"items": page, "nextCursor": following}
         return JSONResponse({"success": True, "message": "Executions", "data": data})
 
-    @router.get("/executions/{execution_id}")
+    @router.get(
+        "/executions/{execution_id}",
+        responses={200: {"model": ExecutionReply}, **problems(404)},
+    )
     async def execution(execution_id: UUID) -> Response:
         row = await read.execution(execution_id)
         if row is None:

@@ -1,35 +1,43 @@
 """The public shapes of a job (contract.md section 2)."""
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from job_service.api.payloads import payload_as_string, payload_text, storable
 from job_service.domain.job import Job, NewJob
 from job_service.domain.priority import band_of
 from job_service.operations.problems import Invalid
 from shared.contracts.base import PublicTime, rfc3339
 from shared.contracts.nodes import TypeName
 
-MAX_PAYLOAD_BYTES = 65_536
 MAX_NAME_CHARS = 200
 MAX_LABELS = 16
 MAX_KEY_CHARS = 255
+MAX_BATCH = 1_000
 
-_DATE_ONLY = re.compile(r"^\s*\d{4}-\d{2}-\d{2}\s*$")
+_DATE_ONLY = re.compile(r"\s*\d{4}-?\d{2}-?\d{2}\s*")
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
+)
+"""Python's own reader takes weeks, days without hours and more that is no RFC 3339."""
 
 
 def _request_time(value: Any) -> datetime:
     """RFC 3339; without a zone it is UTC; a date alone is refused."""
     if not isinstance(value, str):
         raise ValueError("a time is a string like 2026-11-21T10:00:00Z")
-    if _DATE_ONLY.match(value):
+    if _DATE_ONLY.fullmatch(value):
         raise ValueError("a date alone is no time; write 2026-11-21T10:00:00Z")
     try:
+        if not _RFC3339.fullmatch(value):
+            raise ValueError
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("no such time; write it like 2026-11-21T10:00:00Z") from None
@@ -43,7 +51,8 @@ def _request_time(value: Any) -> datetime:
 
 
 RequestTime = Annotated[datetime, BeforeValidator(_request_time)]
-Label = Annotated[str, Field(min_length=1, max_length=100)]
+Text = Annotated[str, AfterValidator(storable)]
+Label = Annotated[Text, Field(min_length=1, max_length=100)]
 Labels = Annotated[dict[Label, Label], Field(max_length=MAX_LABELS)]
 
 
@@ -58,7 +67,7 @@ class RequestModel(BaseModel):
 class CreateJob(RequestModel):
     """A job to create. All but `name` and `jobType` have defaults."""
 
-    name: str = Field(min_length=1, max_length=MAX_NAME_CHARS)
+    name: Text = Field(min_length=1, max_length=MAX_NAME_CHARS)
     job_type: TypeName
     payload: JsonValue = None
     scheduled_time: RequestTime | None = None
@@ -66,26 +75,28 @@ class CreateJob(RequestModel):
     max_attempts: int = Field(default=3, ge=1, le=100)
     timeout_seconds: float | None = Field(default=None, gt=0, le=604_800)
     expires_at: RequestTime | None = None
-    ordering_key: str | None = Field(default=None, min_length=1, max_length=200)
+    ordering_key: Text | None = Field(default=None, min_length=1, max_length=200)
     labels: Labels = Field(default_factory=dict)
 
-    def to_new_job(
-        self, job_id: UUID, *, traceparent: str | None, key: str | None, body_hash: bytes | None
-    ) -> NewJob:
+    def body_hash(self) -> bytes:
+        """What makes two creates the same. Defaults count as left out, so that a new field changes none."""
+        said = self.model_dump(mode="json", exclude_defaults=True, exclude={"idempotency_key"})
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
+
+    def to_new_job(self, job_id: UUID, *, traceparent: str | None, key: str | None) -> NewJob:
         """The job with every default filled in.
 
         Raises:
-            Invalid: the payload is too large, or a text holds a NUL character.
+            Invalid: the payload does not fit, or the key holds a NUL character.
         """
-        payload = self._payload()
-        for where, text in (("name", self.name), ("payload", payload), ("key", key)):
-            if text is not None and ("\x00" in text or "\\u0000" in text):
-                raise Invalid(where, "NUL characters cannot be stored; leave them out")
+        if key is not None and "\x00" in key:
+            raise Invalid("key", "NUL characters cannot be stored; leave them out")
         return NewJob(
             id=job_id,
             name=self.name,
             job_type=self.job_type,
-            payload=payload,
+            payload=payload_text(self.payload),
+            payload_as_string=payload_as_string(self.payload),
             scheduled_time=self.scheduled_time,
             priority=self.priority,
             band=band_of(self.priority),
@@ -96,27 +107,20 @@ class CreateJob(RequestModel):
             labels=json.dumps(self.labels),
             traceparent=traceparent,
             idempotency_key=key,
-            body_hash=body_hash,
+            body_hash=None if key is None else self.body_hash(),
         )
 
-    def _payload(self) -> str | None:
-        """JSON text. A string that holds a JSON object is that object (the reference system's form)."""
-        value: Any = self.payload
-        if value is None:
-            return None
-        if isinstance(value, str) and value.lstrip().startswith("{"):
-            try:
-                inside = json.loads(value)
-            except ValueError:
-                inside = None
-            value = inside if isinstance(inside, dict) else value
-        try:
-            text = json.dumps(value, allow_nan=False)
-        except ValueError:
-            raise Invalid("payload", "NaN and Infinity are no JSON") from None
-        if len(text.encode()) > MAX_PAYLOAD_BYTES:
-            raise Invalid("payload", f"larger than {MAX_PAYLOAD_BYTES} bytes; send a reference")
-        return text
+
+class BatchItem(CreateJob):
+    """One job of a batch, with an idempotency key of its own if it likes."""
+
+    idempotency_key: Text | None = Field(default=None, min_length=1, max_length=MAX_KEY_CHARS)
+
+
+class CreateBatch(RequestModel):
+    """Jobs to create. Each is read as a `BatchItem` by itself, so that a bad one does not spoil the rest."""
+
+    jobs: list[JsonValue] = Field(min_length=1, max_length=MAX_BATCH)
 
 
 class ChangeJob(RequestModel):
@@ -176,6 +180,7 @@ class PublicJob(BaseModel):
     result: Any
     error: str | None
     version: int
+    rerun_of: UUID | None
 
 
 _SAME = [f for f in PublicJob.model_fields if f not in {"job_id", "status"}]

@@ -5,7 +5,7 @@ Both are counted per job type, over the live workers that run it (R23): a type t
 takes none from others.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,21 +39,30 @@ class Credits:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What credits depend on, as of `now` by the database clock. `live`: the scheduler that asks is."""
+    """What credits depend on, as of `now` by the database clock. `live`: the scheduler that asks is. `paused`
+    are the types of which nothing is claimed."""
 
     live: bool
     now: datetime
     workers: list[LiveWorker]
     load: Mapping[str, Load]
+    paused: Set[str] = frozenset()
 
 
-def credits_of(workers: Iterable[LiveWorker], load: Mapping[str, Load], *, limit: int) -> Credits:
-    """What a claim of at most `limit` jobs may take now."""
+def credits_of(
+    workers: Iterable[LiveWorker],
+    load: Mapping[str, Load],
+    *,
+    limit: int,
+    paused: Set[str] = frozenset(),
+) -> Credits:
+    """What a claim of at most `limit` jobs may take now. A paused type has no credit; what of it is held and
+    running takes slots like any other."""
     workers = list(workers)
     slots: dict[str, int] = {}
     holds: dict[str, int] = {}
     for worker in workers:
-        for job_type in worker.types:
+        for job_type in set(worker.types) - paused:
             slots[job_type] = slots.get(job_type, 0) + worker.slots
             holds[job_type] = holds.get(job_type, 0) + worker.hold_slots
     nothing = Load(0, 0)

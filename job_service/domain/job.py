@@ -12,7 +12,9 @@ from shared.contracts.states import JobStatus
 class NewJob:
     """A job to create, every default filled in. `scheduled_time` null means now, by the database clock.
 
-    `payload` is JSON text, at most 64 KiB. `idempotency_key` with `body_hash` makes a repeat safe.
+    `payload` is JSON text, at most 64 KiB. Where it came as a string that holds it, `payload_as_string` is that
+    string (as JSON text), for a type that takes strings but not this object. `idempotency_key` with
+    `body_hash` makes a repeat safe.
     """
 
     id: UUID
@@ -30,6 +32,8 @@ class NewJob:
     traceparent: str | None
     idempotency_key: str | None = None
     body_hash: bytes | None = None
+    rerun_of: UUID | None = None
+    payload_as_string: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Job:
     error: str | None
     version: int
     node: UUID | None
+    rerun_of: UUID | None
 
     @property
     def lateness_ms(self) -> float | None:

@@ -54,7 +54,13 @@ EDGES: tuple[Edge, ...] = (
         ("held", "released", "shutdown", "no-slot", "unknown", "lost", "changed", "cancel-asked"),
         "leased ahead of its due time, given back, taken from a dead holder, changed, cancel asked",
     ),
-    Edge(S.SCHEDULED, S.CREATED, (_C,), ("changed",), "rescheduled before a lease"),
+    Edge(
+        S.SCHEDULED,
+        S.CREATED,
+        (_C, _D),
+        ("changed", "by-hand", "type-paused"),
+        "rescheduled or taken back before a lease, or its type was paused",
+    ),
     Edge(
         S.SCHEDULED,
         S.CANCELLED,

@@ -51,6 +51,12 @@ class ParkedStore(Protocol):
     async def expire(self, older_than_seconds: float, keep_rows: int, limit: int) -> int: ...
 
 
+class DeletedStore(Protocol):
+    """What it needs of the jobs that clients deleted."""
+
+    async def forget(self, older_than_seconds: float, limit: int) -> int: ...
+
+
 class DeadNodes(Protocol):
     """What it needs of the nodes."""
 
@@ -62,15 +68,25 @@ class Retain:
 
     EVERY_SECONDS = 600.0
 
-    def __init__(self, days: DayStore, parked: ParkedStore, nodes: DeadNodes, keep: Keep) -> None:
+    def __init__(
+        self,
+        days: DayStore,
+        parked: ParkedStore,
+        nodes: DeadNodes,
+        deleted: DeletedStore,
+        keep: Keep,
+    ) -> None:
         self._days = days
         self._parked = parked
         self._nodes = nodes
+        self._deleted = deleted
         self._keep = keep
 
     async def run_once(self) -> Mapping[str, int]:
-        """Counts: jobs `deleted`, partitions `dropped`, `parked` records, `keys` and `nodes` forgotten."""
+        """Counts: jobs `deleted`, partitions `dropped`, `parked` records, `keys` and `nodes` forgotten, and
+        jobs that a client deleted long ago, `forgotten` first because a day is kept for their history."""
         counts = {"deleted": 0, "dropped": 0, "more": 0}
+        forgotten = await self._deleted.forget(self._keep.jobs_seconds, BATCH)
         today = await self._days.today()
         cutoff = today - timedelta(seconds=self._keep.jobs_seconds)
         cut = {table: set(await self._days.days(table)) for table in TABLES}
@@ -82,8 +98,8 @@ class Retain:
         parked = await self._parked.expire(keep.parked_seconds, keep.parked_rows, BATCH)
         keys = await self._days.expire_keys(keep.keys_seconds, BATCH)
         nodes = await self._nodes.prune(keep.nodes_seconds)
-        counts["more"] |= int(parked >= BATCH or keys >= BATCH)
-        return {**counts, "parked": parked, "keys": keys, "nodes": nodes}
+        counts["more"] |= int(BATCH in {parked, keys, forgotten})
+        return {**counts, "parked": parked, "keys": keys, "nodes": nodes, "forgotten": forgotten}
 
     async def _clear(self, day: Day, cut: list[str], counts: dict[str, int]) -> None:
         """Clear a day; `cut` are the tables that have a partition for it. The rows of the others are in the

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from job_service.domain.ended import Ended
 from job_service.domain.job import Job
-from job_service.domain.lifecycle import allowed_to_clients
 from job_service.domain.wanted import Change, Wanted
 from job_service.operations.doorbell import Doorbell
 from job_service.operations.outcomes import Unknown
@@ -33,7 +32,9 @@ class ChangeStore(Protocol):
 
     async def cancel(self, wanted: Wanted) -> Job | None: ...
     async def change(self, wanted: Wanted, change: Change) -> Job | None: ...
+    async def take_back(self, wanted: Wanted) -> Job | None: ...
     async def schedule_now(self, wanted: Wanted, sources: list[str]) -> Job | None: ...
+    async def abandon(self, wanted: Wanted) -> Job | None: ...
     async def start_outside(
         self, wanted: Wanted, execution_id: UUID, token_hash: bytes
     ) -> Job | None: ...
@@ -101,7 +102,7 @@ class ChangeByClient:
             if not (
                 job.cancel_requested and job.status in {JobStatus.SCHEDULED, JobStatus.RUNNING}
             ):
-                raise self._illegal(job, "cancelled")
+                raise IllegalTransition.of(job, "cancelled")
         self._bells.cancels.ring()
         self._bells.due.ring()
         return job, job.status is JobStatus.CANCELLED
@@ -115,7 +116,7 @@ class ChangeByClient:
         wanted = Wanted(job_id, version, new_id())
         job = await self._do(wanted, lambda w: self._store.change(w, change))
         if job is None:
-            raise self._illegal(await self._read(wanted), "changed")
+            raise IllegalTransition.of(await self._read(wanted), "changed")
         self._bells.due.ring()
         return job
 
@@ -131,8 +132,33 @@ class ChangeByClient:
         names = [s.value for s in sources]
         job = await self._do(wanted, lambda w: self._store.schedule_now(w, names))
         if job is None:
-            raise self._illegal(await self._read(wanted), "scheduled")
+            raise IllegalTransition.of(await self._read(wanted), "scheduled")
         self._bells.due.ring()
+        return job
+
+    async def take_back(self, job_id: UUID, version: int | None) -> Job:
+        """Take a job that is SCHEDULED, and that nobody holds, back to CREATED; it is claimed anew.
+
+        Raises:
+            Problem: not found, stale version, or not SCHEDULED and free.
+        """
+        wanted = Wanted(job_id, version, new_id())
+        job = await self._do(wanted, self._store.take_back)
+        if job is None:
+            raise IllegalTransition.of(await self._read(wanted), "taken back")
+        self._bells.due.ring()
+        return job
+
+    async def abandon(self, job_id: UUID, version: int | None) -> Job:
+        """Give up a job that is FAILED or STOPPED.
+
+        Raises:
+            Problem: not found, stale version, or in another state.
+        """
+        wanted = Wanted(job_id, version, new_id())
+        job = await self._do(wanted, self._store.abandon)
+        if job is None:
+            raise IllegalTransition.of(await self._read(wanted), "abandoned")
         return job
 
     async def start_by_hand(self, job_id: UUID, version: int | None) -> tuple[Job, str]:
@@ -148,7 +174,7 @@ class ChangeByClient:
             wanted, lambda w: self._store.start_outside(w, execution_id, _hash(token))
         )
         if job is None:
-            raise self._illegal(await self._read(wanted), "started")
+            raise IllegalTransition.of(await self._read(wanted), "started")
         return job, token
 
     async def end_by_hand(
@@ -161,7 +187,7 @@ class ChangeByClient:
         """
         job = await self._read(Wanted(job_id, version, new_id()))
         if job.status is not JobStatus.RUNNING:
-            raise self._illegal(job, f"set to {status}")
+            raise IllegalTransition.of(job, f"set to {status}")
         holder = await self._store.outside_holder(job_id)
         if holder is None or token is None or not _fits(holder["token_hash"], token):
             raise LeaseLost(
@@ -223,18 +249,6 @@ class ChangeByClient:
         if wanted.version is not None and wanted.version != job.version:
             raise VersionConflict(wanted.version, job.version)
         return job
-
-    @staticmethod
-    def _illegal(job: Job, verb: str) -> IllegalTransition:
-        allowed = [s.value for s in allowed_to_clients(job.status)]
-        holder = " and a worker holds it" if job.node is not None else ""
-        ways = ", ".join(allowed) or "nothing, the state is final"
-        return IllegalTransition(
-            f"The job is {job.status}{holder} and cannot be {verb}; from here it can become: {ways}.",
-            current=job.status.value,
-            allowed=allowed,
-            version=job.version,
-        )
 
 
 def _hash(token: str) -> bytes:

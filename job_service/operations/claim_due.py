@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -37,6 +38,8 @@ class ClaimDue:
         self._doorbell = doorbell
         self._turn = asyncio.Lock()
         self._rotation = 0
+        self.claimed: Counter[str] = Counter()
+        """Jobs handed out, by type; what is sent again counts again."""
 
     async def claim(self, request: ClaimRequest) -> ClaimReply:
         """Answer with work as soon as there is some, or empty after `wait_seconds`."""
@@ -49,6 +52,7 @@ class ClaimDue:
                 reply, pause = await self._look(request, first=first)
                 first = False
                 left = until - time.monotonic()
+                self.claimed.update(job.job_type for job in reply.jobs)
                 if reply.jobs or not reply.live or left <= 0 or self._doorbell.closed:
                     return reply
                 await wait(rung, min(left, pause))
@@ -70,7 +74,7 @@ class ClaimDue:
         return ClaimReply(live=True, jobs=jobs, now=capacity.now), pause
 
     def _credits(self, capacity: Capacity, limit: int) -> Credits:
-        credit = credits_of(capacity.workers, capacity.load, limit=limit)
+        credit = credits_of(capacity.workers, capacity.load, limit=limit, paused=capacity.paused)
         self._rotation += 1
         return Credits(
             due=credit.due,

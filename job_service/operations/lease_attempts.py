@@ -1,5 +1,6 @@
 """Lease: decide each attempt that a worker asks for. The answer is definite, or the node is dead."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,6 +37,7 @@ class LeaseStore(Protocol):
 
     async def lease(self, node: UUID, items: Sequence[tuple[UUID, int, UUID]]) -> Any: ...
     async def explain(self, ids: Sequence[UUID]) -> Mapping[UUID, Any]: ...
+    async def take_back_paused_among(self, ids: Sequence[UUID]) -> int: ...
     async def decline(self, items: Sequence[tuple[UUID, int, float]]) -> set[UUID]: ...
 
 
@@ -62,6 +64,8 @@ class LeaseAttempts:
         self._doorbell = doorbell
         self._suspect_after = suspect_after
         self._uniform = uniform
+        self.decided: Counter[str] = Counter()
+        """Items by what they were answered."""
 
     async def lease(self, request: LeaseRequest) -> LeaseReply:
         """Decide every item.
@@ -81,6 +85,7 @@ class LeaseAttempts:
         if now is None:
             _, now = await self._nodes.look(request.node)
         leases = [self._answer(item, answers) for item in request.items]
+        self.decided.update(lease.decision.value for lease in leases)
         return LeaseReply(live=True, leases=leases, now=now)
 
     async def _dead(self, node: UUID) -> LeaseReply:
@@ -125,6 +130,7 @@ class LeaseAttempts:
         """Answer what was not granted, except what may be granted at a second look."""
         known = await self._store.explain([job_id for job_id, _ in left])
         suspects: dict[tuple[UUID, int], float] = {}
+        paused: list[UUID] = []
         stamp = None
         for key in left:
             row = known.get(key[0])
@@ -138,8 +144,13 @@ class LeaseAttempts:
                 answers[key] = refused(key, f"{row['status'].lower()}-at-{row['attempt']}")
             elif row["expired"]:
                 answers[key] = refused(key, "expired")
+            elif row["paused"]:
+                answers[key] = refused(key, "type-paused")
+                paused.append(key[0])
             elif row["lost"] >= self._suspect_after:
                 suspects[key] = SUSPECT_WAIT_SECONDS
+        if paused:  # the record is decided by this refusal, so the job must not wait for it
+            await self._store.take_back_paused_among(paused)
         await self._send_back(suspects, dict.fromkeys(suspects, "one-suspect-at-a-time"), answers)
         return stamp
 

@@ -1,10 +1,16 @@
 """What a unit of database work may fail with; operations decide what to answer.
 
 DatabaseError
- +- Definite     refused; nothing happened
- +- Retryable    nothing happened; later it may
- +- Unknown      nobody knows: re-read by the operation's id before answering (R27)
+ +- Definite       refused; nothing happened
+ +- Retryable      nothing happened; later it may
+ |   +- Overloaded   too many wait for a connection already
+ +- Unknown        nobody knows: re-read by the operation's id before answering (R27)
 """
+
+from job_service.operations.problems import Invalid
+
+_CLIENTS_FAULT = frozenset({"22", "23"})
+"""Classes of SQLSTATE that a value of the request can cause: data exceptions, broken constraints."""
 
 
 class DatabaseError(Exception):
@@ -23,5 +29,20 @@ class Retryable(DatabaseError):
     """Nothing happened: no connection, a lock not got in time, a deadlock broken."""
 
 
+class Overloaded(Retryable):
+    """Nothing happened: as many wait for a connection as may, or it took too long to get one."""
+
+
 class Unknown(DatabaseError):
     """The connection broke under way: committed or not, nobody knows."""
+
+
+class KeysTaken(Exception):
+    """Not all jobs could be created, since an idempotency key is taken; nothing happened."""
+
+
+def refused_value(error: Definite) -> Invalid | None:
+    """What to tell the client, if it was a value of the request that the database refused."""
+    if error.sqlstate[:2] not in _CLIENTS_FAULT:
+        return None
+    return Invalid("body", "the database refused a value of this request")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -55,6 +56,8 @@ class ReportAttempts:
         self._store = store
         self._doorbell = doorbell
         self._uniform = uniform
+        self.verdicts: Counter[str] = Counter()
+        """Ends by what they were answered."""
 
     async def report(self, request: ReportRequest) -> ReportReply:
         """Apply starts and ends; every end gets a definite verdict.
@@ -74,6 +77,7 @@ class ReportAttempts:
             else others[key]
             for key in ((e.job_id, e.attempt) for e in request.ends)
         ]
+        self.verdicts.update(answer.verdict.value for answer in answers)
         return ReportReply(ends=answers, now=now)
 
     def _ended(self, end: End) -> Ended:

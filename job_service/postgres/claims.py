@@ -22,7 +22,8 @@ SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live
        (SELECT json_agg(json_build_array(job_type, due, ahead))
         FROM (SELECT job_type, count(*) FILTER (WHERE ready_at <= now()) AS due,
                      count(*) FILTER (WHERE ready_at > now()) AS ahead
-              FROM inflight WHERE worker IS DISTINCT FROM $2::uuid GROUP BY job_type) AS by_type) AS load
+              FROM inflight WHERE worker IS DISTINCT FROM $2::uuid GROUP BY job_type) AS by_type) AS load,
+       ARRAY (SELECT name FROM job_types WHERE paused_at IS NOT NULL) AS paused
 """
 
 # Claims what the shelves (type, band, until, limit) hold. SKIP LOCKED on due and on jobs, the guards under
@@ -30,7 +31,8 @@ SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live
 # SCHEDULED with a new attempt, one that is SCHEDULED already was armed again and keeps its attempt (R7). The
 # request's seq must be the newest of its node, or nothing is claimed (R8); it is written when the request
 # comes ($13) and then only when there is something to claim. Nothing is claimed for a dead
-# node: its row is locked, live, until the end (R4).
+# node: its row is locked, live, until the end (R4). Nor for a type that was paused since the credits were
+# looked at: a pause that has committed is seen here, and a later one waits for the end of this.
 CLAIM = f"""
 WITH live AS MATERIALIZED (
     SELECT id FROM nodes WHERE id = $1 AND role = 'scheduler' AND state = 'live' FOR KEY SHARE
@@ -46,10 +48,12 @@ newest AS MATERIALIZED (
     ON CONFLICT (node) DO UPDATE SET seq = excluded.seq WHERE c.seq <= excluded.seq
     RETURNING node
 ),
+closed AS MATERIALIZED (SELECT paused_types() AS names),
 shelf AS MATERIALIZED (
     SELECT s.* FROM unnest($3::text[], $4::smallint[], $5::int[])
          WITH ORDINALITY AS s (job_type, band, most, place)
-    WHERE EXISTS (SELECT FROM newest) ORDER BY place
+    WHERE EXISTS (SELECT FROM newest) AND s.job_type <> ALL ((SELECT names FROM closed)::text[])
+    ORDER BY place
 ),
 due_now AS MATERIALIZED (
     SELECT d.* FROM shelf CROSS JOIN LATERAL (
@@ -61,7 +65,8 @@ due_now AS MATERIALIZED (
 ahead_shelf AS MATERIALIZED (
     SELECT s.* FROM unnest($7::text[], $8::smallint[], $9::int[])
          WITH ORDINALITY AS s (job_type, band, most, place)
-    WHERE EXISTS (SELECT FROM newest) ORDER BY place
+    WHERE EXISTS (SELECT FROM newest) AND s.job_type <> ALL ((SELECT names FROM closed)::text[])
+    ORDER BY place
 ),
 due_soon AS MATERIALIZED (
     SELECT d.* FROM ahead_shelf AS shelf CROSS JOIN LATERAL (
@@ -163,6 +168,7 @@ class Claims:
             now=row["now"],
             workers=[LiveWorker(w[0], w[1], tuple(w[2])) for w in row["workers"] or []],
             load={entry[0]: Load(entry[1], entry[2]) for entry in row["load"] or []},
+            paused=frozenset(row["paused"]),
         )
 
     async def claim(self, node: UUID, seq: int, credit: Credits, *, first: bool) -> list[Claimed]:

@@ -14,7 +14,7 @@ from job_service.domain.wanted import Change, Wanted
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.jobs import job_of
 from job_service.postgres.lookup import lookup
-from job_service.postgres.transition import ARM, HISTORY, LOCK
+from job_service.postgres.transition import ARM, HISTORY, LOCK, NOT_IN_FLIGHT
 
 _MINE = "j.id = $1 AND ($2::int IS NULL OR j.version = $2)"
 _MOVED = "j.*, j.node AS by_node, NULL::bytea AS result_hash, $3::uuid AS operation"
@@ -29,7 +29,8 @@ WITH moved AS (
         next_attempt_at = NULL,
         finished_at = CASE WHEN j.node IS NULL THEN clock_timestamp() END
     WHERE {_MINE} AND NOT j.cancel_requested
-      AND (j.status IN ('CREATED', 'SCHEDULED', 'FAILED') OR (j.status = 'RUNNING' AND j.node IS NOT NULL))
+      AND (j.status IN ('CREATED', 'SCHEDULED', 'FAILED', 'WAITING')
+           OR (j.status = 'RUNNING' AND j.node IS NOT NULL))
     RETURNING {_MOVED}, 'client' AS actor,
               CASE j.status WHEN 'CANCELLED' THEN 'cancelled' ELSE 'cancel-asked' END AS reason
 ),
@@ -74,6 +75,38 @@ WITH moved AS (
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE arms))),
 reordered AS (
     UPDATE due AS d SET band = m.band FROM moved AS m WHERE {lookup("d.job_id", "m.id")} AND NOT m.arms
+)
+SELECT * FROM moved
+"""
+
+# Takes a job that nobody holds back to CREATED, its due time unchanged: the record on the topic is void, since
+# the next claim raises the attempt.
+TAKE_BACK = f"""
+WITH moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status, version = j.version + 1, status = 'CREATED',
+        updated_at = clock_timestamp(), dispatch_at = greatest(j.ready_at, clock_timestamp())
+    WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'
+    RETURNING {_MOVED}, 'by-hand' AS reason, 'client' AS actor, true AS arms
+),
+{HISTORY}, {ARM}, {NOT_IN_FLIGHT}
+SELECT * FROM moved
+"""
+
+# Gives up a job that failed, with or without a try to come, or that was stopped.
+ABANDON = f"""
+WITH moved AS (
+    UPDATE jobs AS j
+    SET prev_status = j.status, version = j.version + 1, status = 'ABANDONED', next_attempt_at = NULL,
+        finished_at = coalesce(j.finished_at, clock_timestamp()), updated_at = clock_timestamp()
+    WHERE {_MINE} AND j.node IS NULL AND j.status IN ('FAILED', 'STOPPED')
+    RETURNING {_MOVED}, 'abandoned' AS reason, 'client' AS actor
+),
+{HISTORY},
+off_the_shelf AS (DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
+settled AS (
+    INSERT INTO unsuccessful (status, job_id) SELECT status, id FROM moved
+    ON CONFLICT (job_id) DO UPDATE SET status = excluded.status
 )
 SELECT * FROM moved
 """
@@ -156,6 +189,14 @@ class ClientChanges:
         return await self._one(
             CHANGE, wanted, change.scheduled_time, change.priority, change.band, change.labels
         )
+
+    async def take_back(self, wanted: Wanted) -> Job | None:
+        """Take it back to CREATED."""
+        return await self._one(TAKE_BACK, wanted)
+
+    async def abandon(self, wanted: Wanted) -> Job | None:
+        """Give it up."""
+        return await self._one(ABANDON, wanted)
 
     async def schedule_now(self, wanted: Wanted, sources: list[str]) -> Job | None:
         """Make it due now, from one of `sources`."""

@@ -25,15 +25,10 @@ SELECT count(*) FROM taken
 
 
 class Counts:
-    """Implements the store of the duty fold_counts, and what metrics read."""
+    """Implements the store of the duty fold_counts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def by_state(self) -> dict[str, int]:
-        """How many jobs are in each state."""
-        rows = await self._database.run(lambda raw: raw.fetch(COUNTS))
-        return {row["status"]: row["jobs"] for row in rows}
 
     async def fold(self, limit: int) -> int:
         """Fold up to `limit` differences; how many."""

@@ -9,11 +9,14 @@ DatabaseError
  +- Retryable    nothing happened, and the same call may succeed later
  +- Unknown      the connection broke on the way: it may or may not have happened (R27)
 
+Public requests get a share of the pool (`PublicShare`); the rest stays for internal calls and duties.
+
 Plans are pinned: with statistics of an empty table PostgreSQL flips the narrow tables' plans to sequential
 scans and hash joins after a million jobs (DESIGN section 5), so these are off on our connections (ADR 0003).
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -21,9 +24,12 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
+from job_service.operations.lane import public_work
 from job_service.operations.outcomes import DatabaseError, Definite, Retryable, Unknown
 from job_service.postgres.migrate import driver_url
+from job_service.postgres.public_share import PublicShare
 from shared.runtime.log import get
 from shared.runtime.settings import Database as DatabaseSettings
 
@@ -51,6 +57,7 @@ def _server_settings(settings: DatabaseSettings) -> dict[str, str]:
         "enable_seqscan": "off",
         "enable_hashjoin": "off",
         "enable_mergejoin": "off",
+        "enable_partitionwise_join": "on",
         "statement_timeout": str(int(settings.statement_timeout * 1000)),
         "lock_timeout": str(int(settings.lock_timeout * 1000)),
         "idle_in_transaction_session_timeout": str(
@@ -68,6 +75,13 @@ class Database:
         self._units: set[asyncio.Task[Any]] = set()
         self._pool_renewed = float("-inf")
         self._log = get(__name__)
+        self.errors: Counter[str] = Counter()
+        """Units that failed, by kind."""
+        self.public = PublicShare(
+            max(1, settings.pool_size - settings.reserved),
+            waiters=settings.public_waiters,
+            wait_seconds=settings.public_wait,
+        )
         self.engine: AsyncEngine = create_async_engine(
             driver_url(settings.url),
             pool_size=settings.pool_size,
@@ -101,6 +115,16 @@ class Database:
         return await self.run(within)
 
     async def _run(self, unit: Unit[T]) -> T:
+        try:
+            if not public_work.get():
+                return await self._on_a_connection(unit)
+            async with self.public:
+                return await self._on_a_connection(unit)
+        except DatabaseError as error:
+            self.errors[type(error).__name__.lower()] += 1
+            raise
+
+    async def _on_a_connection(self, unit: Unit[T]) -> T:
         try:
             connection = await self.engine.connect()
         except Exception as error:
@@ -157,6 +181,12 @@ class Database:
         task = asyncio.create_task(self.engine.dispose())
         self._units.add(task)
         task.add_done_callback(self._units.discard)
+
+    def connections(self) -> dict[str, int]:
+        """The pool: connections that are in use, and those that wait for work."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)
+        return {"in-use": pool.checkedout(), "idle": pool.checkedin()}
 
     async def close(self) -> None:
         """Let running units end, then close the pool."""

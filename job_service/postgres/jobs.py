@@ -7,6 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from job_service.domain.job import Job, NewJob
+from job_service.operations.outcomes import KeysTaken
+from job_service.operations.problems import KeyInFlight
 from job_service.postgres.database import Database, Raw
 from shared.contracts.states import JobStatus
 
@@ -15,16 +17,17 @@ INSERT = """
 WITH born AS (
     INSERT INTO jobs (id, name, job_type, payload, status, max_attempts, timeout_seconds, priority, band,
                       ordering_key, scheduled_time, due_at, ready_at, dispatch_at, expires_at, labels,
-                      traceparent, created_at, updated_at)
+                      traceparent, rerun_of, created_at, updated_at)
     SELECT n.id, n.name, n.job_type, n.payload::jsonb, 'CREATED', n.max_attempts, n.timeout_seconds,
            n.priority, n.band, n.ordering_key, coalesce(n.scheduled_time, now()),
            coalesce(n.scheduled_time, now()), greatest(n.scheduled_time, now()),
-           greatest(n.scheduled_time, now()), n.expires_at, n.labels::jsonb, n.traceparent, now(), now()
+           greatest(n.scheduled_time, now()), n.expires_at, n.labels::jsonb, n.traceparent, n.rerun_of,
+           now(), now()
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::float8[], $7::smallint[],
                 $8::smallint[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
-                $13::text[])
+                $13::text[], $14::uuid[])
          AS n (id, name, job_type, payload, max_attempts, timeout_seconds, priority, band, ordering_key,
-               scheduled_time, expires_at, labels, traceparent)
+               scheduled_time, expires_at, labels, traceparent, rerun_of)
     ON CONFLICT (id) DO NOTHING
     RETURNING *
 ),
@@ -44,7 +47,7 @@ counted AS (
     INSERT INTO job_count_deltas (status, delta)
     SELECT 'CREATED', count(*) FROM born HAVING count(*) > 0
 )
-SELECT born.*, born.dispatch_at <= now() + $14 * interval '1 second' AS soon FROM born
+SELECT born.*, born.dispatch_at <= now() + $15 * interval '1 second' AS soon FROM born
 """
 
 # Takes idempotency keys in sorted order (R25), so that two batches never wait for each other in a circle.
@@ -104,6 +107,7 @@ def job_of(row: Row) -> Job:
         error=row["error"],
         version=row["version"],
         node=row["node"],
+        rerun_of=row["rerun_of"],
     )
 
 
@@ -114,29 +118,44 @@ class Jobs:
         self._database = database
         self._lookahead = lookahead_seconds
 
-    async def insert(self, jobs: Sequence[NewJob]) -> tuple[list[Job], bool]:
+    async def insert(
+        self, jobs: Sequence[NewJob], *, all_or_none: bool = False
+    ) -> tuple[list[Job], bool]:
         """Create jobs (one transaction); the created ones, and whether one is due within the look-ahead.
 
         A job whose id is there already is not created again. One whose idempotency key is taken is left
         out; `owners_of` tells by whom.
+
+        Raises:
+            KeysTaken: with `all_or_none`, if a key is taken; nothing was created.
+            KeyInFlight: another transaction took a key and did not end in time; nothing was created.
         """
-        rows = await self._database.transaction(lambda raw: self._insert(raw, jobs))
+        rows = await self._database.transaction(lambda raw: self._insert(raw, jobs, all_or_none))
         return [job_of(row) for row in rows], any(row["soon"] for row in rows)
 
-    async def _insert(self, raw: Raw, jobs: Sequence[NewJob]) -> list[Row]:
+    async def _insert(self, raw: Raw, jobs: Sequence[NewJob], all_or_none: bool) -> list[Row]:
         keyed = [job for job in jobs if job.idempotency_key is not None]
         if keyed:
+            mine = await self._take_keys(raw, keyed)
+            if all_or_none and len(mine) < len(keyed):
+                raise KeysTaken
+            jobs = [job for job in jobs if job.idempotency_key is None or job.id in mine]
+        if not jobs:
+            return []
+        return await raw.fetch(INSERT, *_columns(jobs), self._lookahead)
+
+    async def _take_keys(self, raw: Raw, keyed: Sequence[NewJob]) -> set[UUID]:
+        """The jobs that got their key. Waits for whoever took a key and has not committed."""
+        try:
             taken = await raw.fetch(
                 TAKE_KEYS,
                 [job.idempotency_key for job in keyed],
                 [job.body_hash for job in keyed],
                 [job.id for job in keyed],
             )
-            mine = {row["job_id"] for row in taken}
-            jobs = [job for job in jobs if job.idempotency_key is None or job.id in mine]
-        if not jobs:
-            return []
-        return await raw.fetch(INSERT, *_columns(jobs), self._lookahead)
+        except asyncpg.LockNotAvailableError:
+            raise KeyInFlight from None
+        return {row["job_id"] for row in taken}
 
     async def owners_of(self, keys: Sequence[str]) -> dict[str, tuple[bytes, UUID]]:
         """For each idempotency key that is taken: hash of the body and id of its job."""
@@ -187,4 +206,5 @@ def _columns(jobs: Sequence[NewJob]) -> tuple[list[Any], ...]:
         [job.expires_at for job in ordered],
         [job.labels for job in ordered],
         [job.traceparent for job in ordered],
+        [job.rerun_of for job in ordered],
     )

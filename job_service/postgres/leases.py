@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from job_service.postgres.database import Database, Raw
+from job_service.postgres.job_types import take_back
 from job_service.postgres.lookup import lookup
 from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
 from shared.contracts.nodes import AttemptRef
@@ -18,10 +19,18 @@ j.id, j.attempt, j.status, j.job_type, j.payload, j.ready_at, j.failures, j.max_
 j.cancel_requested, j.name, j.traceparent
 """
 
+# Goes before LEASE, in the same transaction. The jobs are locked in the order of their ids (R11), but first the
+# lock of pauses is shared (job_types.py): a pause that has committed is seen by the statement after this, and a
+# later one waits for its commit. In this order nobody waits for a pause with jobs locked.
+LOCK_BESIDE_PAUSES = """
+WITH paused AS MATERIALIZED (SELECT paused_types() AS names)
+SELECT FROM jobs WHERE id = ANY ($1::uuid[]) AND (SELECT count(*) FROM paused) = 1 ORDER BY id FOR UPDATE
+"""
+
 # Gives a node the attempts that it asks for: SCHEDULED, this attempt, not leased. What is due becomes
 # RUNNING, what is not stays SCHEDULED and held. The node's row is locked, live, to the end (R4); the jobs are
-# locked in the order of their ids (R11). Of the suspects among them one at most, and only if the node holds
-# none. The due row of a job that was armed again meanwhile goes along (R6).
+# locked already. Nothing of a paused type is given. Of the suspects among the jobs one at most, and only if the
+# node holds none. The due row of a job that was armed again meanwhile goes along (R6).
 LEASE = f"""
 WITH live AS MATERIALIZED (
     SELECT id FROM nodes WHERE id = $1 AND role = 'worker' AND state = 'live' FOR KEY SHARE
@@ -48,6 +57,7 @@ moved AS (
       AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
       AND (j.expires_at IS NULL OR j.expires_at > statement_timestamp() OR j.started_at IS NOT NULL)
       AND (j.lost < $5 OR j.id = (SELECT id FROM suspect))
+      AND NOT EXISTS (SELECT FROM job_types AS t WHERE t.name = j.job_type AND t.paused_at IS NOT NULL)
     RETURNING {GRANT}, j.version, j.prev_status, $1::uuid AS by_node,
               CASE j.status WHEN 'RUNNING' THEN 'started' ELSE 'held' END AS reason, 'worker' AS actor,
               {NO_OUTCOME}, a.execution_id, j.lost >= $5 AS is_suspect,
@@ -79,6 +89,7 @@ SELECT moved.*, clock_timestamp() AS now FROM live LEFT JOIN moved ON true
 EXPLAIN = f"""
 SELECT {GRANT}, j.node, j.lost, e.id AS execution_id, clock_timestamp() AS now,
        j.expires_at <= clock_timestamp() AND j.started_at IS NULL AS expired,
+       EXISTS (SELECT FROM job_types AS t WHERE t.name = j.job_type AND t.paused_at IS NOT NULL) AS paused,
        coalesce(j.timeout_seconds,
                 (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
                 $2) AS timeout_seconds
@@ -101,8 +112,8 @@ moved AS (
 ),
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
 armed AS (
-    INSERT INTO due (job_id, job_type, band, dispatch_at)
-    SELECT id, job_type, band, dispatch_at FROM moved
+    INSERT INTO due (job_id, job_type, band, dispatch_at, status)
+    SELECT id, job_type, band, dispatch_at, 'SCHEDULED' FROM moved
     ON CONFLICT (job_id) DO UPDATE SET dispatch_at = excluded.dispatch_at
 )
 SELECT id FROM moved
@@ -176,7 +187,7 @@ class Leases:
         ids = [item[0] for item in ordered]
 
         async def unit(raw: Raw) -> list[asyncpg.Record]:
-            await raw.execute(LOCK, ids)
+            await raw.execute(LOCK_BESIDE_PAUSES, ids)
             granted: list[asyncpg.Record] = await raw.fetch(
                 LEASE,
                 node,
@@ -208,6 +219,10 @@ class Leases:
             return declined
 
         return {row["id"] for row in await self._database.transaction(unit)}
+
+    async def take_back_paused_among(self, ids: Sequence[UUID]) -> int:
+        """Take those back that are of a paused type and that nobody holds; how many."""
+        return await self._database.transaction(lambda raw: take_back(raw, sorted(ids)))
 
     async def release(
         self, node: UUID, items: Sequence[AttemptRef], reason: str

@@ -9,6 +9,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from job_service.postgres.seed_types import seed
+
 LOCK_KEY = 0x70756E63
 """Advisory lock, so that replicas that migrate at the same time wait for each other."""
 
@@ -21,7 +23,7 @@ def driver_url(url: str) -> str:
 
 
 def migrate(url: str) -> None:
-    """Apply every migration that is missing.
+    """Apply every migration that is missing, and make the shipped job types known.
 
     Raises:
         OSError or a driver's error: the database cannot be reached or refuses.
@@ -38,6 +40,9 @@ async def _migrate(url: str) -> None:
             await connection.commit()
             await connection.run_sync(_upgrade)
             await connection.commit()
+            fairy = await connection.get_raw_connection()
+            if fairy.driver_connection is not None:
+                await seed(fairy.driver_connection)
     finally:
         await engine.dispose()
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from job_service.postgres import job_types
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.lookup import lookup
-from shared.contracts.nodes import AttemptRef, DeclaredType, Position, RegisterNode, Renew
+from shared.contracts.nodes import AttemptRef, Position, RegisterNode, Renew
 
 # A repeat counts the session anew, as the node does that asked again (R5). It revives no dead node.
 REGISTER = """
@@ -21,14 +21,6 @@ ON CONFLICT (id) DO UPDATE
 SET expires_at = CASE nodes.state WHEN 'live' THEN clock_timestamp() + nodes.ttl_seconds * interval '1 second'
                  ELSE nodes.expires_at END
 RETURNING state = 'live' AS live, clock_timestamp() AS now
-"""
-
-DECLARE_TYPES = """
-INSERT INTO job_types (name, timeout_seconds, declared_at)
-SELECT name, timeout_seconds, clock_timestamp()
-FROM unnest($1::text[], $2::float8[]) AS t (name, timeout_seconds) ORDER BY name
-ON CONFLICT (name) DO UPDATE
-SET timeout_seconds = excluded.timeout_seconds, declared_at = excluded.declared_at
 """
 
 # Extends a live session. A node once dead stays dead: then nothing matches.
@@ -71,8 +63,8 @@ WHERE id = (SELECT id FROM locked) RETURNING id
 
 LIST = """
 SELECT n.*, n.expires_at < clock_timestamp() AS silent FROM nodes AS n
-WHERE n.state = 'live' OR n.died_at > clock_timestamp() - interval '1 hour'
-ORDER BY n.state DESC, n.registered_at DESC LIMIT 200
+WHERE n.id < $1 AND (n.state = 'live' OR n.died_at > clock_timestamp() - interval '1 hour')
+ORDER BY n.id DESC LIMIT $2
 """
 
 
@@ -87,7 +79,7 @@ class Nodes:
 
         async def unit(raw: Raw) -> tuple[bool, datetime]:
             if node.types:
-                await raw.execute(DECLARE_TYPES, *_type_columns(node.types))
+                await job_types.declare(raw, node.types)
             row = await raw.fetchrow(
                 REGISTER,
                 node.node,
@@ -151,10 +143,6 @@ class Nodes:
         gone = await self._database.run(lambda raw: raw.fetchval(LEAVE, node))
         return gone is not None
 
-    async def list(self) -> list[asyncpg.Record]:
-        """Live and recently dead nodes."""
-        return await self._database.run(lambda raw: raw.fetch(LIST))
-
-
-def _type_columns(types: Sequence[DeclaredType]) -> tuple[list[Any], list[Any]]:
-    return [t.name for t in types], [t.timeout_seconds for t in types]
+    async def list(self, below: UUID, limit: int) -> list[asyncpg.Record]:
+        """Up to `limit` live and recently dead nodes with ids smaller than `below`, newest first."""
+        return await self._database.run(lambda raw: raw.fetch(LIST, below, limit))

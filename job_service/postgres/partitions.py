@@ -22,9 +22,12 @@ UNSETTLED = """
 SELECT EXISTS (SELECT FROM due WHERE job_id >= $1 AND job_id < $2)
     OR EXISTS (SELECT FROM inflight WHERE job_id >= $1 AND job_id < $2)
 """
+# Whether a job of the range has changed, or was deleted, within that time.
 RECENT = """
 SELECT EXISTS (SELECT FROM jobs WHERE id >= $1 AND id < $2
                AND updated_at >= clock_timestamp() - $3 * interval '1 second')
+    OR EXISTS (SELECT FROM deleted_jobs WHERE job_id >= $1 AND job_id < $2
+               AND deleted_at >= clock_timestamp() - $3 * interval '1 second')
 """
 
 # Settled jobs of the range that are old enough, in small batches with the rows that hang on them.
@@ -114,7 +117,7 @@ class Partitions:
         )
 
     async def has_recent(self, day: Day, within_seconds: float) -> bool:
-        """Whether a job made that day changed within that time."""
+        """Whether a job made that day changed, or was deleted, within that time."""
         return bool(
             await self._database.run(
                 lambda raw: raw.fetchval(RECENT, day.first, day.end, within_seconds)

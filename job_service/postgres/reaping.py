@@ -111,8 +111,8 @@ WITH moved AS (
 ),
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
 armed AS (
-    INSERT INTO due (job_id, job_type, band, dispatch_at)
-    SELECT id, job_type, band, dispatch_at FROM moved
+    INSERT INTO due (job_id, job_type, band, dispatch_at, status)
+    SELECT id, job_type, band, dispatch_at, 'SCHEDULED' FROM moved
     ON CONFLICT (job_id) DO UPDATE SET dispatch_at = excluded.dispatch_at
 )
 SELECT id FROM moved

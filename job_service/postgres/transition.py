@@ -37,9 +37,10 @@ NO_OUTCOME = "NULL::bytea AS result_hash, NULL::uuid AS operation"
 
 ARM = """
 armed AS (                               -- R7: whatever makes a job runnable arms `due` right here
-    INSERT INTO due (job_id, job_type, band, dispatch_at)
-    SELECT id, job_type, band, dispatch_at FROM moved WHERE arms
-    ON CONFLICT (job_id) DO UPDATE SET band = excluded.band, dispatch_at = excluded.dispatch_at
+    INSERT INTO due (job_id, job_type, band, dispatch_at, status)
+    SELECT id, job_type, band, dispatch_at, status FROM moved WHERE arms
+    ON CONFLICT (job_id) DO UPDATE
+    SET band = excluded.band, dispatch_at = excluded.dispatch_at, status = excluded.status
 )
 """
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 
 from punctual.local.first_job import run_first_job
+from punctual.local.kafka_kind import EMBEDDED, VARIABLE
 from punctual.local.plan import Plan
 from punctual.local.problems import StackProblem
 from punctual.local.stack import Options, Stack, state_dir
@@ -89,6 +90,7 @@ def _options(args: argparse.Namespace) -> Options:
         auto_ports=os.environ.get("PUNCTUAL_PORTS", "") == "auto",
         database_url=os.environ.get("PUNCTUAL_DATABASE__URL") or None,
         kafka_bootstrap=os.environ.get("PUNCTUAL_KAFKA__BOOTSTRAP") or None,
+        kafka_kind=os.environ.get(VARIABLE) or None,
     )
 
 
@@ -135,7 +137,8 @@ def _show(plan: Plan) -> None:
     for name in plan.names("worker"):
         _say(f"  worker     {plan.url(name)}/api/v1/executions")
     _say(f"  database   {plan.database_url}")
-    _say(f"  kafka      {plan.kafka_bootstrap}")
+    note = "   (embedded: not for production)" if plan.kafka_kind == EMBEDDED else ""
+    _say(f"  kafka      {plan.kafka_bootstrap}{note}")
     _say(f"  state      {state_dir()}")
 
 

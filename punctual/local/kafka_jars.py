@@ -25,6 +25,11 @@ def cache_dir() -> Path:
     return Path(base) / "punctual"
 
 
+def jars_folder() -> Path:
+    """Where the jars lie once they are fetched."""
+    return cache_dir() / f"kafka-{KAFKA_VERSION}"
+
+
 def kafka_jars(log_file: Path, give_up: threading.Event | None = None) -> Path:
     """The folder with Kafka's jars, fetched first if need be; Maven's words go to `log_file`.
 
@@ -32,7 +37,7 @@ def kafka_jars(log_file: Path, give_up: threading.Event | None = None) -> Path:
         MissingComponent: they are not here and Maven is not either.
         StackProblem: Maven could not fetch them.
     """
-    folder = cache_dir() / f"kafka-{KAFKA_VERSION}"
+    folder = jars_folder()
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

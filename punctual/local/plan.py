@@ -17,6 +17,8 @@ class Plan:
     database_url: str
     kafka_bootstrap: str
     ports: Mapping[str, int] = field(default_factory=dict)
+    kafka_kind: str = "apache"
+    """`apache` or `embedded`."""
 
     def url(self, name: str) -> str:
         """The address of a service."""
@@ -39,7 +41,7 @@ class Plan:
             "WORKER_SERVICE_URLS": ",".join(self.url(name) for name in self.names("worker")),
             "DATABASE_URL": self.database_url,
             "KAFKA_BOOTSTRAP": self.kafka_bootstrap,
-            "KAFKA_KIND": "apache",
+            "KAFKA_KIND": self.kafka_kind,
         }
 
     def save(self, root: Path) -> None:

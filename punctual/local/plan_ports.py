@@ -22,12 +22,14 @@ def plan_ports(
     auto: bool,
     database_url: str | None = None,
     kafka_bootstrap: str | None = None,
+    kafka_kind: str = "apache",
     running: Sequence[str] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """A plan with at least `counts` processes of each role, and with every process that runs.
 
-    A database or a broker that has an address already gets no process.
+    A database or a broker that has an address already gets no process. A broker that runs stays of
+    the kind that it is.
     """
     wanted = [f"{kind}-{n}" for kind, count in counts.items() for n in range(1, count + 1)]
     wanted += [name for name in running if name not in (*wanted, *BASE_PORTS)]
@@ -42,6 +44,7 @@ def plan_ports(
         database_url=database_url or f"postgresql://{ROLE}@{HOST}:{ports['postgres']}/{DATABASE}",
         kafka_bootstrap=kafka_bootstrap or f"{HOST}:{ports['kafka']}",
         ports=ports,
+        kafka_kind=old.kafka_kind if old and "kafka" in running else kafka_kind,
     )
 
 

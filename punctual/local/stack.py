@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from punctual.local import services
+from punctual.local.embedded_kafka import EmbeddedKafka
 from punctual.local.kafka import KafkaBroker
+from punctual.local.kafka_kind import APACHE, EMBEDDED, NOT_PROMISED, choose_kafka_kind
 from punctual.local.plan import Plan
 from punctual.local.plan_ports import plan_ports
 from punctual.local.ports import any_free
@@ -35,7 +37,8 @@ class Options:
     """What to start, and where its state is.
 
     `env` is given to every service on top of the caller's own environment. A database or a broker
-    whose address is given is used, and neither started nor stopped.
+    whose address is given is used, and neither started nor stopped. `kafka_kind` is `apache` or
+    `embedded`; None takes Apache Kafka where this machine can run it.
     """
 
     root: Path
@@ -44,6 +47,7 @@ class Options:
     auto_ports: bool = False
     database_url: str | None = None
     kafka_bootstrap: str | None = None
+    kafka_kind: str | None = None
     fsync: bool = True
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -167,11 +171,20 @@ class Stack:
             auto=self._options.auto_ports,
             database_url=self._options.database_url,
             kafka_bootstrap=self._options.kafka_bootstrap,
+            kafka_kind=self._kafka_kind(),
             running=running,
             say=self._say,
         )
         plan.save(self._root)
+        if plan.kafka_kind == EMBEDDED:
+            self._say(NOT_PROMISED)
         return plan
+
+    def _kafka_kind(self) -> str:
+        """A broker that somebody else runs counts as a real one."""
+        if self._options.kafka_bootstrap:
+            return APACHE
+        return choose_kafka_kind(self._options.kafka_kind)
 
     def _start_all(self, plan: Plan) -> None:
         """PostgreSQL and Kafka at once; job_service as soon as the one is there, the rest with the
@@ -272,8 +285,12 @@ class Stack:
             give_up=self._give_up,
         )
 
-    def _kafka(self) -> KafkaBroker:
-        return KafkaBroker(self._root, port=self._port("kafka"), give_up=self._give_up)
+    def _kafka(self) -> KafkaBroker | EmbeddedKafka:
+        plan, port = Plan.load(self._root), self._port("kafka")
+        if plan is not None and plan.kafka_kind == EMBEDDED:
+            env = {**os.environ, **self._options.env}
+            return EmbeddedKafka(self._root, port=port, env=env, give_up=self._give_up)
+        return KafkaBroker(self._root, port=port, give_up=self._give_up)
 
     def _port(self, name: str) -> int | None:
         plan = Plan.load(self._root)

@@ -7,6 +7,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.api.replies import told_of
+
 RETRY_AFTER_SECONDS = 1
 
 
@@ -45,7 +47,5 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        slug = "not-found" if error.status_code == 404 else "validation"
-        return problem(
-            request, error.status_code, slug, f"{error.detail}; see /docs", error.headers
-        )
+        slug, message = told_of(request.method, error.status_code, str(error.detail))
+        return problem(request, error.status_code, slug, message, error.headers)

@@ -1,16 +1,20 @@
 """The scheduler's HTTP interface."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from scheduler_service.api import problems
 from scheduler_service.operations.claim_due import NotRegistered
 from scheduler_service.operations.scan_now import ScanResult
+from shared.api import documents
+from shared.api.replies import Done, Version, plain_text
+from shared.api.replies import problems as may_answer
 from shared.runtime.http_client import CallFailed
+from shared.runtime.metrics import CONTENT_TYPE, Metrics
 
 
 class Counts(BaseModel):
@@ -23,7 +27,7 @@ class Counts(BaseModel):
 class Scanned(BaseModel):
     """The envelope of a scan."""
 
-    success: bool = True
+    success: Literal[True] = True
     message: str
     data: Counts
 
@@ -33,17 +37,18 @@ def build_app(
     version: str,
     missing: Callable[[], list[str]],
     scan: Callable[[], Awaitable[ScanResult]],
+    metrics: Metrics,
 ) -> FastAPI:
     """`missing` names what this service waits for; empty when it is ready."""
-    app = FastAPI(title="Punctual scheduler", version=version)
+    app = documents.make_app("Punctual scheduler", version, "One round by hand, and how it is.")
     problems.install(app)
 
-    @app.get("/livez", tags=["health"])
+    @app.get("/livez", tags=["health"], responses={200: {"model": Done}})
     async def livez() -> dict[str, Any]:
         """Whether the main loop goes round."""
         return {"success": True, "message": "alive", "data": None}
 
-    @app.get("/readyz", tags=["health"], responses={503: {"description": "what is away"}})
+    @app.get("/readyz", tags=["health"], responses={200: {"model": Done}, **may_answer(503)})
     async def readyz(request: Request) -> Any:
         """Whether jobs are claimed and published."""
         reasons = missing()
@@ -51,7 +56,7 @@ def build_app(
             return problems.unavailable(request, "; ".join(reasons))
         return {"success": True, "message": "ready", "data": None}
 
-    @app.get("/version", tags=["health"])
+    @app.get("/version", tags=["health"], responses={200: {"model": Version}})
     async def version_() -> dict[str, Any]:
         """Which release this is."""
         data = {"service": "scheduler_service", "version": version}
@@ -61,7 +66,7 @@ def build_app(
         "/api/v1/scheduler/scan",
         tags=["scheduler"],
         response_model=Scanned,
-        responses={503: {"description": "job_service is away"}},
+        responses=may_answer(503),
     )
     async def scan_now(request: Request) -> Any:
         """Run one claim-and-publish round now."""
@@ -73,8 +78,15 @@ def build_app(
         text = f"{result.claimed} claimed, {result.published} published"
         return Scanned(message=text, data=counts)
 
-    @app.get("/swagger-ui.html", include_in_schema=False)
-    async def swagger_ui() -> Response:
-        return get_swagger_ui_html(openapi_url="/openapi.json", title="Punctual scheduler")
+    @app.get(
+        "/metrics",
+        tags=["health"],
+        summary="Metrics in Prometheus' text form",
+        response_class=PlainTextResponse,
+        responses=plain_text("Every series of this process."),
+    )
+    async def get_metrics() -> Response:
+        return Response(await metrics.render(), media_type=CONTENT_TYPE)
 
+    app.add_middleware(metrics.timed)
     return app

@@ -1,4 +1,4 @@
-"""Make sure, again and again, that the request topic is there: somebody may delete it."""
+"""Make sure, again and again, that a topic is there: somebody may delete it."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,12 @@ from shared.runtime.settings import Kafka
 
 
 class KeepTopic:
-    """Remembers whether the broker answered last time: an idle producer would not notice."""
+    """Of the request topic, or of another one. Remembers whether the broker answered last time: an idle
+    producer would not notice."""
 
-    def __init__(self, settings: Kafka) -> None:
+    def __init__(self, settings: Kafka, topic: str | None = None) -> None:
         self._settings = settings
+        self._topic = topic or settings.request_topic
         self._answered = False
         self._log = get(__name__)
 
@@ -27,13 +29,11 @@ class KeepTopic:
         """
         made = False
         try:
-            made = await ensure_topic(self._settings, self._settings.request_topic)
+            made = await ensure_topic(self._settings, self._topic)
         except BaseException:
             self._answered = False
             raise
         self._answered = True
         if made:
-            self._log.warning(
-                "request topic was missing and is made", topic=self._settings.request_topic
-            )
+            self._log.warning("topic was missing and is made", topic=self._topic)
         return {"made": int(made)}

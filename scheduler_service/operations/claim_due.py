@@ -50,6 +50,8 @@ class ClaimDue:
         self._ledger: ClaimLedger | None = None
         self._lock = asyncio.Lock()
         self._long_poll: asyncio.Future[ClaimReply] | None = None
+        self.claimed = 0
+        """Jobs handed out to this process, those that came again included."""
         self._answering = False
         self._log = get(__name__)
 
@@ -143,6 +145,7 @@ class ClaimDue:
             self._long_poll = None
 
     def _hold(self, reply: ClaimReply) -> list[Claimed]:
+        self.claimed += len(reply.jobs)
         new = self._held.hold(reply.jobs)
         if len(new) < len(reply.jobs):
             self._log.info("claimed jobs came again", again=len(reply.jobs) - len(new))

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 
 def rfc3339(moment: datetime) -> str:
     """UTC with milliseconds, as every public reply writes times: `2026-11-21T10:00:00.000Z`."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 class Message(BaseModel):
@@ -21,5 +20,18 @@ class Message(BaseModel):
     )
 
 
-PublicTime = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]
+PublicTime = Annotated[
+    AwareDatetime,
+    PlainSerializer(rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 """A time in a public reply."""
+
+AttemptNumber = Annotated[int, Field(ge=1, le=2_147_483_647)]
+"""Which attempt of its job; the first is 1."""
+
+JobVersion = Annotated[int, Field(ge=0, le=2_147_483_647)]
+"""How often the job was changed; 0 when it was created."""
+
+JobTypeName = Annotated[str, Field(min_length=1, max_length=100)]
+"""The name of a job type, known here or not."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from shared.contracts.base import Message
+from shared.contracts.base import AttemptNumber, JobTypeName, JobVersion, Message
 
 MAX_CLAIM = 1_000
 
@@ -20,7 +20,7 @@ class Published(Message):
     """Where the record of an attempt landed, so that its loss can be told from its lateness (R21)."""
 
     job_id: UUID
-    attempt: int = Field(ge=1)
+    attempt: AttemptNumber
     topic_partition: int = Field(ge=0)
     record_offset: int = Field(ge=0)
 
@@ -40,9 +40,9 @@ class Claimed(Message):
     """One job to publish at `due_at` minus the lead."""
 
     job_id: UUID
-    attempt: int
-    version: int
-    job_type: str
+    attempt: AttemptNumber
+    version: JobVersion
+    job_type: JobTypeName
     due_at: AwareDatetime
     ordering_key: str | None = None
     traceparent: str | None = None

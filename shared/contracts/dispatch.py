@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from shared.contracts.base import Message
+from shared.contracts.base import AttemptNumber, JobTypeName, JobVersion, Message
 
 EVENT_TYPE = "punctual.dispatch.v1"
 EVENT_SOURCE = "/punctual/scheduler"
@@ -21,9 +21,9 @@ class Dispatch(Message):
     """One attempt that is due, or will be within the lead."""
 
     job_id: UUID
-    attempt: int = Field(ge=1, le=2_147_483_647)
-    version: int = Field(ge=0, le=2_147_483_647)
-    job_type: str = Field(min_length=1, max_length=100)
+    attempt: AttemptNumber
+    version: JobVersion
+    job_type: JobTypeName
     due_at: AwareDatetime
     schema_: Literal[1] = Field(default=1, alias="schema")
 

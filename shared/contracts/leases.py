@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.contracts.base import Message
+from shared.contracts.base import AttemptNumber, Message
 from shared.contracts.nodes import AttemptRef
 
 MAX_LEASE = 200
@@ -31,7 +31,7 @@ class LeaseItem(Message):
     """One attempt wanted (`decline` null) or declined."""
 
     job_id: UUID
-    attempt: int = Field(ge=1, le=2_147_483_647)
+    attempt: AttemptNumber
     decline: DeclineReason | None = None
 
 

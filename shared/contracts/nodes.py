@@ -9,25 +9,57 @@
 Every reply carries `now`, a stamp of the database clock taken before the reply was sent.
 """
 
+import json
+import re
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
-from shared.contracts.base import Message
+from shared.contracts.base import AttemptNumber, Message
 from shared.contracts.states import NodeRole
 
 MAX_JOB_TYPES = 1_000
 MAX_TOPIC_PARTITIONS = 10_000
+MAX_SCHEMA_BYTES = 65_536
+"""Of a type's JSON Schema, encoded."""
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 TypeName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 
 
+def schema_text(schema: dict[str, JsonValue]) -> str:
+    """A JSON Schema as JSON text.
+
+    Raises:
+        ValueError: it is larger than `MAX_SCHEMA_BYTES`, or holds what PostgreSQL cannot store.
+    """
+    text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+    size = len(text.encode())
+    if size > MAX_SCHEMA_BYTES:
+        raise ValueError(f"the JSON Schema has {size} bytes; at most {MAX_SCHEMA_BYTES}")
+    if _NUL.search(text):
+        raise ValueError("NUL characters cannot be stored; leave them out of the JSON Schema")
+    return text
+
+
+def _storable(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    schema_text(schema)
+    return schema
+
+
+PayloadSchema = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
+"""A JSON Schema (an object) of at most `MAX_SCHEMA_BYTES`. The empty one takes everything."""
+
+
 class DeclaredType(Message):
-    """A job type that a worker can run. `timeout_seconds` is the type's default."""
+    """A job type that a worker can run. `timeout_seconds` is the type's default, `payload_schema` what its
+    payload must fit."""
 
     name: TypeName
     timeout_seconds: float = Field(gt=0, le=604_800)
+    payload_schema: PayloadSchema = Field(default_factory=dict)
 
 
 class RegisterNode(Message):
@@ -83,7 +115,7 @@ class AttemptRef(Message):
     """One attempt of one job; with the node that holds it, this is the fencing token."""
 
     job_id: UUID
-    attempt: int = Field(ge=1)
+    attempt: AttemptNumber
 
 
 class Compare(Message):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from shared.contracts.base import Message
+from shared.contracts.base import AttemptNumber, Message
 from shared.contracts.states import Outcome
 
 MAX_REPORT = 500
@@ -26,7 +26,7 @@ class Start(Message):
     """A held attempt began: its handler was called at `started_at` (lower bound of the database clock)."""
 
     job_id: UUID
-    attempt: int = Field(ge=1)
+    attempt: AttemptNumber
     started_at: AwareDatetime
 
 
@@ -38,7 +38,7 @@ class End(Message):
     """
 
     job_id: UUID
-    attempt: int = Field(ge=1)
+    attempt: AttemptNumber
     outcome: Outcome
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime

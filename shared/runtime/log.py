@@ -11,8 +11,16 @@ from shared.runtime.settings import Log
 def configure(settings: Log, *, service: str) -> None:
     """Set up structlog and route the standard library's loggers through the same output."""
     level = getattr(logging, settings.level.upper())
+
+    # Not a context variable: the threads of sessions and handlers would not have it.
+    def name_service(
+        _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event["service"] = service
+        return event
+
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        name_service,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -42,7 +50,6 @@ def configure(settings: Log, *, service: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

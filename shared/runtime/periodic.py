@@ -7,6 +7,7 @@ name and the loop goes on after a jittered back-off: a loop of ours never ends b
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from shared.kernel.backoff import full_jitter
@@ -21,7 +22,8 @@ class Periodic:
     """Calls `run_once` every `every_seconds`, or at once again while it reports `more`.
 
     A round that returns a count named `more` above zero has left work behind and is repeated without a
-    pause. `wake()` ends a pause early, from any coroutine of the same loop.
+    pause. `wake()` ends a pause early, from any coroutine of the same loop. `done` sums up the counts of all
+    rounds.
     """
 
     def __init__(self, name: str, run_once: RunOnce, *, every_seconds: float) -> None:
@@ -29,6 +31,7 @@ class Periodic:
         self.run_once = run_once
         self.runs = 0
         self.failures = 0
+        self.done: Counter[str] = Counter()
         self.last_ended: float | None = None
         self._every = every_seconds
         self._wake = asyncio.Event()
@@ -64,6 +67,7 @@ class Periodic:
             else:
                 failed_in_a_row = 0
                 self.runs += 1
+                self.done.update(counts)
                 self.last_ended = time.monotonic()
                 pause = 0.0 if counts.get("more") else self._every
             await self._pause(pause)

@@ -12,8 +12,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.runtime.log import get
+from shared.runtime.refusals import refusal
+
+MAX_HEAD_BYTES = 65_536
+"""Of a request's line and headers together; one that has not ended by then is refused."""
 
 
 class Stop:
@@ -54,26 +59,76 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Connection(HttpToolsProtocol):
+    """Says what is wrong with a request as every other part of Punctual does: as a problem."""
+
+    _in_head = True
+    _heads = 0
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        heads = self._heads if self._in_head else -1
+        super().data_received(data)
+        # All of it belongs to one head where none has ended meanwhile.
+        if heads == self._heads and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                message = f"Send less than {MAX_HEAD_BYTES} bytes of headers."
+                self._refuse(431, "too-large", message)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head_bytes = False, 0
+        self._heads += 1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(
+            400, "http", "This is no valid HTTP request; check its first line and headers."
+        )
+
+    def _refuse(self, status: int, slug: str, message: str) -> None:
+        headers, body = refusal(status, slug, message)
+        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + body)
+        self.transport.close()
+
+
 class HttpServer:
     """An ASGI application on a port. Port 0 takes a free one; `port` tells which after `start`."""
 
     MAX_CONNECTIONS = 2_000
 
     def __init__(self, app: Any, *, host: str, port: int) -> None:
+        self._app = app
         self._server = _Server(
             uvicorn.Config(
-                app,
+                self._serve_request,
                 host=host,
                 port=port,
+                interface="asgi3",
+                http=_Connection,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                limit_concurrency=self.MAX_CONNECTIONS,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=5,
             )
         )
         self._task: asyncio.Task[None] | None = None
+
+    async def _serve_request(self, scope: Any, receive: Any, send: Any) -> None:
+        if len(self._server.server_state.connections) <= self.MAX_CONNECTIONS:
+            await self._app(scope, receive, send)
+            return
+        message = "Too many connections are open; repeat the request after Retry-After seconds."
+        headers, body = refusal(503, "overloaded", message, scope["path"])
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def start(self) -> None:
         """Listen; returns once the port accepts.

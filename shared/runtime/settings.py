@@ -7,9 +7,18 @@ the names of all: a misspelt variable stops the start with the nearest known nam
 import difflib
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeVar
 
-from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.runtime.durations import Duration
@@ -20,11 +29,14 @@ NOT_OURS = frozenset(
         "PUNCTUAL_STATE_DIR",
         "PUNCTUAL_PORTS",
         "PUNCTUAL_PG_BIN",
+        "PUNCTUAL_LOCAL_KAFKA",
         "PUNCTUAL_TEST_DATABASE_URL",
         "PUNCTUAL_TEST_KAFKA",
+        "PUNCTUAL_URL",
+        "PUNCTUAL_PROFILE",
     }
 )
-"""Read by the local stack and by the tests only, before any service starts."""
+"""Read by the local stack, the command `punctual` and the tests only; a service ignores them."""
 
 
 class SettingsProblem(Exception):
@@ -45,10 +57,14 @@ class Section(BaseModel):
 
 
 class Database(Section):
-    """PostgreSQL, for job_service only."""
+    """PostgreSQL, for job_service only. Of the `pool_size` connections public requests leave `reserved` to
+    internal calls and duties; at most `public_waiters` of them wait for one, at most `public_wait` long."""
 
     url: str = "postgresql://punctual@127.0.0.1:5432/punctual"
     pool_size: int = Field(default=10, ge=2, le=200)
+    reserved: int = Field(default=3, ge=1, le=199)
+    public_waiters: int = Field(default=1_000, ge=0, le=100_000)
+    public_wait: Duration = Field(default=5.0, le=60.0)
     statement_timeout: Duration = Field(default=5.0, gt=0)
     lock_timeout: Duration = Field(default=2.0, gt=0)
     idle_in_transaction_timeout: Duration = Field(default=10.0, gt=0)
@@ -60,6 +76,7 @@ class Kafka(Section):
 
     bootstrap: str = "127.0.0.1:9092"
     request_topic: str = "job-execution-requests"
+    event_topic: str = "job-events"
     group: str = "worker-group"
     topic_partitions: int = Field(default=12, ge=1, le=1_000)
     replication_factor: int = Field(default=1, ge=1, le=10)
@@ -87,6 +104,17 @@ class JobServiceAddress(Section):
     request_timeout: Duration = Field(default=5.0, gt=0)
 
 
+class Limits(Section):
+    """What one process of job_service takes at once. Requests beyond are refused at once with `overloaded`;
+    internal calls have an allowance of their own. `body_bytes` bounds the bodies in memory of either kind;
+    a body that has not arrived within `body_timeout` is given up."""
+
+    public_requests: int = Field(default=2_000, ge=1, le=100_000)
+    internal_requests: int = Field(default=1_000, ge=1, le=100_000)
+    body_bytes: int = Field(default=67_108_864, ge=16_777_216, le=4_294_967_296)
+    body_timeout: Duration = Field(default=30.0, le=600.0)
+
+
 class Scheduler(Section):
     """The scheduler's own: what it claims ahead, and how long before its due time a job is published."""
 
@@ -105,6 +133,32 @@ class Worker(Section):
     hold_slots: int = Field(default=1_000, ge=0, le=100_000)
     handlers: str = ""
     drain: Duration = 30.0
+
+
+class HttpCall(Section):
+    """What calls to an address of a payload may reach beside global addresses: `allow_networks`, CIDRs parted
+    by commas. Loopback, private and metadata addresses are refused unless a network here holds them."""
+
+    allow_networks: str = ""
+
+    @field_validator("allow_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        _networks(text)
+        return text
+
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """`allow_networks`, read."""
+        return _networks(self.allow_networks)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks parted by commas; an address alone is a network of one.
+
+    Raises:
+        ValueError: one of them is none; the text says which.
+    """
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 class Claim(Section):
@@ -158,8 +212,10 @@ SECTIONS: Mapping[str, type[Section]] = {
     "kafka": Kafka,
     "lease": LeaseTimes,
     "job_service": JobServiceAddress,
+    "limits": Limits,
     "scheduler": Scheduler,
     "worker": Worker,
+    "http_call": HttpCall,
     "claim": Claim,
     "poison": Poison,
     "retry": Retry,

@@ -14,7 +14,8 @@ _NARROW = f"""
 SELECT j.id, j.status, j.attempt, j.node, {_UNSETTLED} AS unsettled,
        d.job_id IS NOT NULL AS is_due, i.job_id IS NOT NULL AS is_inflight,
        (SELECT array_agg(u.status) FROM unsuccessful AS u WHERE u.job_id = j.id) AS letters,
-       d.dispatch_at = j.dispatch_at AND d.band = j.band AND d.job_type = j.job_type AS due_equal,
+       d.dispatch_at = j.dispatch_at AND d.band = j.band AND d.job_type = j.job_type
+           AND d.status = j.status AS due_equal,
        i.attempt AS inflight_attempt, i.worker
 FROM jobs AS j LEFT JOIN due AS d ON d.job_id = j.id LEFT JOIN inflight AS i ON i.job_id = j.id
 """

@@ -7,6 +7,7 @@ skipping.
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,14 +63,31 @@ def kafka_broker() -> Iterator[str]:
     elif os.environ.get("TESTS_ON") == "docker":
         yield from _kafka_container()
     else:
-        with state_directory() as root:
-            broker = KafkaBroker(root)
-            try:
-                _or_missing(broker.start)
-                yield broker.bootstrap
-            finally:
-                broker.stop()
-                broker.remove()
+        with own_broker() as broker:
+            yield broker.bootstrap
+
+
+@contextmanager
+def own_broker() -> Iterator[KafkaBroker]:
+    """A broker for a test that stops it: always a local process."""
+    with state_directory() as root:
+        broker = KafkaBroker(root)
+        try:
+            _or_missing(broker.start)
+            yield broker
+        finally:
+            broker.stop()
+            broker.remove()
+
+
+@contextmanager
+def frozen_broker(broker: KafkaBroker) -> Iterator[None]:
+    """SIGSTOP: connections stand and nothing is answered. SIGCONT at the end."""
+    broker.daemon.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        broker.daemon.send(signal.SIGCONT)
 
 
 @contextmanager
@@ -91,16 +109,23 @@ def _or_missing(start: Callable[[], T]) -> T:
 
 
 def _postgres_container() -> Iterator[str]:
-    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+    _prepare_containers()
     from testcontainers.community.postgres import PostgresContainer
 
     container = PostgresContainer(POSTGRES_IMAGE, driver=None)
     with container as started:
-        yield started.get_connection_url().replace("localhost", HOST)
+        yield started.get_connection_url()
+
+
+def _prepare_containers() -> None:
+    """What testcontainers reads when it is imported: no helper container, and published ports of loopback
+    also where these tests themselves run in a container."""
+    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+    os.environ["TESTCONTAINERS_HOST_OVERRIDE"] = HOST
 
 
 def _kafka_container() -> Iterator[str]:
-    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+    _prepare_containers()
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
-from aiokafka.admin import AIOKafkaAdminClient
-
 from punctual.local.postgres import PostgresServer
-from shared.kafka.options import admin_options
 from shared.runtime.settings import Kafka
+from tests.support import topics
 from tests.support.databases import run_coroutine
 from tests.support.looking import rows
 from tests.support.stacks import RunningStack
@@ -85,34 +83,13 @@ def frozen_postgres(stack: RunningStack) -> Iterator[float]:
 
 def delete_topic(stack: RunningStack) -> float:
     """Delete the request topic with all records; when it was gone."""
-    settings = Kafka(bootstrap=stack.stack.plan.kafka_bootstrap)
-
-    async def delete() -> None:
-        admin = AIOKafkaAdminClient(**admin_options(settings))
-        await admin.start()
-        try:
-            reply = await admin.delete_topics([settings.request_topic])
-            assert [code for _, code, *_ in reply.topic_error_codes] == [0], reply
-        finally:
-            await admin.close()
-
-    run_coroutine(delete())
+    run_coroutine(topics.delete(Kafka(bootstrap=stack.stack.plan.kafka_bootstrap)))
     return time.time()
 
 
 def topic_is_there(stack: RunningStack) -> bool:
     """Whether the broker lists the request topic."""
-    settings = Kafka(bootstrap=stack.stack.plan.kafka_bootstrap)
-
-    async def listed() -> bool:
-        admin = AIOKafkaAdminClient(**admin_options(settings))
-        await admin.start()
-        try:
-            return settings.request_topic in await admin.list_topics()
-        finally:
-            await admin.close()
-
-    return run_coroutine(listed())
+    return run_coroutine(topics.is_there(Kafka(bootstrap=stack.stack.plan.kafka_bootstrap)))
 
 
 def _postgres(stack: RunningStack) -> PostgresServer:

@@ -15,12 +15,12 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.support import guards_of_changes, guards_of_grants
+from tests.support import guards_of_changes, guards_of_grants, guards_of_pauses
 from tests.support.components import postgres_server
 from tests.support.guard_list import Guard
 from tests.support.source_files import PACKAGES, ROOT
 
-GUARDS = (*guards_of_grants.GUARDS, *guards_of_changes.GUARDS)
+GUARDS = (*guards_of_grants.GUARDS, *guards_of_changes.GUARDS, *guards_of_pauses.GUARDS)
 RUN_LIMIT_SECONDS = 300
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 

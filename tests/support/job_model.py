@@ -101,13 +101,18 @@ class ModelJob:
 
     # --- what a worker does
 
-    def lease(self, node: UUID, attempt: int, now: float, *, holds_suspect: bool) -> str:
+    def lease(
+        self, node: UUID, attempt: int, now: float, *, holds_suspect: bool, paused: bool
+    ) -> str:
         """Granted, refused or declined."""
         if self.held_by(node, attempt):
             return "granted"
         if self.attempt != attempt or self.status is not S.SCHEDULED or self.holder is not None:
             return "refused"
         if self.expired_by(now):
+            return "refused"
+        if paused:
+            self.move(S.CREATED)
             return "refused"
         if self.lost >= SUSPECT_AFTER and holds_suspect:
             self.decline(attempt)

@@ -30,14 +30,17 @@ class Model:
 
     jobs: dict[UUID, ModelJob] = field(default_factory=dict)
     nodes: dict[UUID, ModelNode] = field(default_factory=dict)
+    paused: bool = False
 
     def held_by(self, node: UUID) -> Iterator[ModelJob]:
         """What a worker holds."""
         return (job for job in self.jobs.values() if job.holder == node)
 
     def has_credit(self) -> bool:
-        """Whether a worker is there that could take anything."""
-        return any(n.worker and not n.dead and not n.lapsed for n in self.nodes.values())
+        """Whether a worker is there that could take anything, and the one type is not paused."""
+        return not self.paused and any(
+            n.worker and not n.dead and not n.lapsed for n in self.nodes.values()
+        )
 
     def claim(self, node: ModelNode, seq: int, acked: int, now: float) -> set[tuple[UUID, int]]:
         """What a live scheduler is answered: what it never heard of, and what is due (R8)."""
@@ -69,7 +72,14 @@ class Model:
         if node.dead:
             return "dead"
         holds_suspect = any(held.suspect for held in self.held_by(node.id))
-        return job.lease(node.id, attempt, now, holds_suspect=holds_suspect)
+        return job.lease(node.id, attempt, now, holds_suspect=holds_suspect, paused=self.paused)
+
+    def pause(self) -> None:
+        """What is claimed and not leased goes back."""
+        self.paused = True
+        for job in self.jobs.values():
+            if job.claimed_by is not None and job.holder is None:
+                job.move(S.CREATED)
 
     def reap(self, now: float) -> None:
         """The lapsed are dead, and what the dead hold goes back."""

@@ -4,6 +4,8 @@ Rows are as small as real ones are. Ids, and with them history, are spread over 
 as many settled jobs as pending ones is a busy day's picture with a long tail of schedules.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import asyncpg
@@ -11,6 +13,8 @@ import asyncpg
 from job_service.domain.days import Day
 from job_service.postgres.database import Database
 from job_service.postgres.partitions import TABLES, Partitions
+from tests.support.databases import fresh_database, run_coroutine
+from tests.support.job_service import open_service
 
 DAYS = 30
 """Partitions of history and executions; retention keeps that many by default."""
@@ -87,6 +91,23 @@ _REST = (
        SELECT id::text, '', id, now() FROM jobs LIMIT 20000""",
     "INSERT INTO job_counts SELECT status, count(*) FROM jobs GROUP BY status",
 )
+
+
+@contextmanager
+def crowded_database(admin_url: str, template: str, *, pending: int, settled: int) -> Iterator[str]:
+    """A database of its own, full of jobs, with the statistics of a young system. A million take some 20 s."""
+    with fresh_database(admin_url, template=template) as url:
+        run_coroutine(_load_into(url, pending, settled))
+        yield url
+
+
+async def _load_into(url: str, pending: int, settled: int) -> None:
+    async with open_service(url) as service:
+        raw = await asyncpg.connect(url)
+        try:
+            await load(raw, service.stores.database, pending=pending, settled=settled)
+        finally:
+            await raw.close()
 
 
 async def load(

@@ -37,12 +37,14 @@ class Scan:
 @dataclass(frozen=True)
 class Plan:
     """One executed statement. `rows` counts every row that a scan looked at, those it threw away included (an
-    index also leads to dead ones, they show in the pages only); `buffers` counts the pages touched."""
+    index also leads to dead ones, they show in the pages only); `buffers` counts the pages touched;
+    `milliseconds` is what the database took."""
 
     statement: str
     tree: dict[str, Any]
     scans: tuple[Scan, ...]
     buffers: int
+    milliseconds: float
 
     @property
     def rows(self) -> float:
@@ -82,19 +84,20 @@ class PlanLog:
         return plans
 
     def _heard(self, _connection: object, message: Any) -> None:
-        _, _, told = message.message.partition("plan:\n")
+        head, _, told = message.message.partition("plan:\n")
         if told:
             explained = json.loads(told)
-            self._plans.append(_plan(explained["Query Text"], explained["Plan"]))
+            took = float(head.split()[1])  # "duration: 0.123 ms"
+            self._plans.append(_plan(explained["Query Text"], explained["Plan"], took))
 
 
-def _plan(statement: str, tree: dict[str, Any]) -> Plan:
+def _plan(statement: str, tree: dict[str, Any], milliseconds: float) -> Plan:
     nodes = list(_nodes(tree))
     # A CTE counts what it touched, and whoever reads it first counts that again.
     ctes = [node for node in nodes if node.get("Subplan Name", "").startswith("CTE ")]
     again = [node for node in nodes if node["Node Type"] == "CTE Scan"]
     buffers = sum(map(_buffers, [tree, *ctes])) - sum(map(_buffers, again))
-    return Plan(statement, tree, tuple(_scans(nodes)), buffers)
+    return Plan(statement, tree, tuple(_scans(nodes)), buffers, milliseconds)
 
 
 def _buffers(node: dict[str, Any]) -> int:

@@ -18,7 +18,7 @@ from shared.contracts.states import Outcome
 from tests.support.job_model import ModelJob
 from tests.support.job_model_check import empty
 from tests.support.job_model_world import Model, ModelNode
-from tests.support.job_service import Service, end_of, start_of
+from tests.support.job_service import DUMMY, Service, end_of, start_of
 
 T = TypeVar("T")
 
@@ -63,6 +63,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @initialize(target=jobs, whens=st.lists(WHENS, min_size=1, max_size=2))
     def begin(self, whens: list[float]) -> Any:
         self.do(empty(self.service.raw))
+        self.do(self.service.operations.pauses.resume(DUMMY))
         self.workers = [self._new_worker() for _ in range(2)]
         self.schedulers = [self._new_scheduler() for _ in range(2)]
         return multiple(*(self.creates(when, 2, None, 2) for when in whens))
@@ -93,6 +94,17 @@ class ProtocolMachine(RuleBasedStateMachine):
         node.lapsed &= node.dead
         if node.dead:
             nodes[at] = self._new_worker() if worker else self._new_scheduler()
+
+    @rule(again=st.booleans())
+    def pauses_or_resumes(self, again: bool) -> None:
+        """The one type. Mostly it is resumed soon; a repeat changes nothing."""
+        pauses = self.service.operations.pauses
+        if self.model.paused != again:
+            self.do(pauses.resume(DUMMY))
+            self.model.paused = False
+        else:
+            self.do(pauses.pause(DUMMY))
+            self.model.pause()
 
     # --- the protocol
 

@@ -1,6 +1,7 @@
 """An outside witness: a TCP server in a thread that notes who told it what, by a clock of its own.
 
-The job type SINK (tests/support/handlers/sink.py) tells it `{"job", "attempt"}` before it does anything else.
+The job type SINK (tests/support/handlers/sink.py) tells it `{"job", "attempt"}` before it does anything else,
+and if it is asked to, the same with `"cancelled": true` when it is cancelled.
 """
 
 import json
@@ -15,11 +16,13 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Told:
-    """One line. `received_at` is seconds since 1970, by this process's clock."""
+    """One line: an attempt began, or was `cancelled`. `received_at` is seconds since 1970, by this process's
+    clock."""
 
     job: UUID
     attempt: int
     received_at: float
+    cancelled: bool = False
 
 
 class Sink:
@@ -38,7 +41,8 @@ class Sink:
     def note(self, line: bytes, received_at: float) -> None:
         """Keep one line."""
         said = json.loads(line)
-        told = Told(UUID(said["job"]), said["attempt"], received_at)
+        job, cancelled = UUID(said["job"]), said.get("cancelled", False)
+        told = Told(job, said["attempt"], received_at, cancelled)
         with self._lock:
             self._told.append(told)
 

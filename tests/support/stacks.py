@@ -78,7 +78,7 @@ class RunningStack:
 
     def nodes(self, role: str, state: str = "live") -> list[dict[str, Any]]:
         """Nodes of a role in a state."""
-        every = self._data(self.http.get("/api/v1/nodes"))
+        every = self._data(self.http.get("/api/v1/nodes"))["items"]
         return [n for n in every if n["role"] == role and n["state"] == state]
 
     @staticmethod
@@ -89,9 +89,14 @@ class RunningStack:
 
 @contextmanager
 def running_stack(
-    *, workers: int = 1, schedulers: int = 1, env: Mapping[str, str] | None = None
+    *,
+    workers: int = 1,
+    schedulers: int = 1,
+    kafka_kind: str = "apache",
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[RunningStack]:
-    """A stack on free ports with a state directory of its own; nothing of it is left behind.
+    """A stack on free ports with a state directory of its own; nothing of it is left behind. The broker is
+    never replaced by the embedded one unless a test asks for it.
 
     The logs are printed when the test fails inside the block.
     """
@@ -103,6 +108,7 @@ def running_stack(
         schedulers=schedulers,
         auto_ports=True,
         database_url=os.environ.get("PUNCTUAL_TEST_STACK_DATABASE_URL"),
+        kafka_kind=kafka_kind,
         fsync=True,
         env={"PUNCTUAL_WORKER__HANDLERS": str(HANDLERS), **(env or {})},
     )

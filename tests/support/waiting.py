@@ -5,7 +5,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import pytest
 
@@ -14,13 +14,21 @@ T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
-async def until(predicate: Callable[[], T | Awaitable[T]], *, within: float = 10.0, what: str) -> T:
+@overload
+async def until(predicate: Callable[[], Awaitable[T]], *, within: float = ..., what: str) -> T: ...
+
+
+@overload
+async def until(predicate: Callable[[], T], *, within: float = ..., what: str) -> T: ...
+
+
+async def until(predicate: Callable[[], Any], *, within: float = 10.0, what: str) -> Any:
     """The first true answer of `predicate` (a function or a coroutine function); the test fails
     when there is none within that many seconds."""
     deadline = time.monotonic() + within
     while True:
         answer = predicate()
-        found: T = await answer if inspect.isawaitable(answer) else answer
+        found = await answer if inspect.isawaitable(answer) else answer
         if found:
             return found
         if time.monotonic() >= deadline:

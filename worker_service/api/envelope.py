@@ -8,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.api.replies import told_of
+
 
 def success(data: Any, message: str) -> dict[str, Any]:
     """A good reply."""
@@ -46,9 +48,11 @@ def install(app: FastAPI) -> None:
             {"loc": [str(part) for part in item["loc"]], "msg": item["msg"]}
             for item in error.errors()
         ]
-        return problem(request, 422, "validation", "Correct the named values.", errors=errors)
+        first = errors[0]
+        message = f"{'.'.join(first['loc'])}: {first['msg']}"
+        return problem(request, 422, "validation", message, errors=errors)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        slug = "not-found" if error.status_code == 404 else "refused"
-        return problem(request, error.status_code, slug, str(error.detail), headers=error.headers)
+        slug, message = told_of(request.method, error.status_code, str(error.detail))
+        return problem(request, error.status_code, slug, message, headers=error.headers)

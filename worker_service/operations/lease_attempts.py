@@ -5,7 +5,7 @@ repeated with the same items until there is one (R1). "Your node is dead" decide
 items are asked for again as the new node.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,6 +59,8 @@ class LeaseAttempts:
         self._now = now
         self._intake: deque[Attempt] = deque()
         self._asking: Asking | None = None
+        self.answers: Counter[str] = Counter()
+        """Attempts by what they were answered."""
         self.loop = Periodic("lease", self.run_once, every_seconds=EVERY_SECONDS)
 
     def want(self, attempt: Attempt) -> None:
@@ -119,6 +121,7 @@ class LeaseAttempts:
                 self._intake.append(attempt)
                 continue
             attempt.decided()
+            self.answers[lease.decision.value] += 1
             if lease.decision is Decision.GRANTED:
                 self._grants.take(attempt, asking.node, lease, asked_at=asked_at)
                 granted += 1

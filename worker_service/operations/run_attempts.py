@@ -7,6 +7,7 @@ it ends, and nobody hears of what it returns.
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 
 from shared.contracts.states import Outcome
 from shared.kernel.clock import DatabaseClock, MonotonicClock
@@ -16,11 +17,18 @@ from worker_service.domain.hold_wheel import HoldWheel
 from worker_service.domain.node import Membership
 from worker_service.domain.outcome import CANCELLED, Ended, timed_out
 from worker_service.domain.slots import Slots
-from worker_service.handler_api import JobType
+from worker_service.handler_api import GuardedHttp, JobType
 from worker_service.operations.lanes import Lanes
 from worker_service.operations.release_attempts import ReleaseAttempts
 from worker_service.operations.report_outcomes import ReportOutcomes
 from worker_service.operations.run_handler import HandlerCalls, Refusal, Run, Stop
+
+
+class Observer(Protocol):
+    """Who measures runs."""
+
+    def started(self, job_type: str, *, late: float, waited: float) -> None: ...
+    def ended(self, job_type: str, outcome: str, *, took: float) -> None: ...
 
 
 class RunAttempts:
@@ -40,6 +48,8 @@ class RunAttempts:
         lanes: Lanes,
         clock: DatabaseClock,
         now: MonotonicClock,
+        http: GuardedHttp,
+        observer: Observer,
     ) -> None:
         self._table = table
         self._types = types
@@ -51,8 +61,12 @@ class RunAttempts:
         self._log = log
         self._lanes = lanes
         self._clock = clock
+        self._now = now
+        self._observer = observer
         self._loop = asyncio.get_running_loop()
-        self._calls = HandlerCalls(self, clock=clock, now=now, post=self._loop.call_soon_threadsafe)
+        self._calls = HandlerCalls(
+            self, clock=clock, now=now, post=self._loop.call_soon_threadsafe, http=http
+        )
         self._runs: dict[Key, Run] = {}
 
     def start(self, attempt: Attempt) -> None:
@@ -81,6 +95,11 @@ class RunAttempts:
         if at is None or attempt.state is not State.RUNNING:
             return
         self._log.started(attempt, at)
+        self._observer.started(
+            run.lease.job_type,
+            late=(at - attempt.due_at).total_seconds(),
+            waited=self._now() - attempt.due_since,
+        )
         if not run.lease.running:
             self._reports.started(attempt, at)
         run.timer = self._loop.call_later(run.lease.timeout_seconds, self._time_is_over, run)
@@ -88,6 +107,9 @@ class RunAttempts:
     def ended(self, run: Run, ended: Ended, at: datetime) -> None:
         """The handler's call is over; its outcome counts if it is the first."""
         self._over(run)
+        if run.started_at is not None:
+            took = (at - run.started_at).total_seconds()
+            self._observer.ended(run.lease.job_type, ended.outcome.value, took=took)
         if run.attempt.state is not State.RUNNING:
             return
         returned = ended.outcome is Outcome.SUCCESS and run.stop is not Stop.LOST

@@ -6,7 +6,6 @@ What the lane learns goes to the main loop by `post`; the lane changes no table.
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
@@ -20,7 +19,7 @@ from shared.runtime.log import get
 from worker_service.domain.attempts import Attempt
 from worker_service.domain.node import Node
 from worker_service.domain.outcome import Ended, bad_payload, from_exception, from_value
-from worker_service.handler_api import Cancelled, Context, JobType
+from worker_service.handler_api import Cancelled, Context, GuardedHttp, JobType
 
 
 class Stop(Enum):
@@ -91,11 +90,11 @@ class Run:
     def payload(self) -> BaseModel | Ended:
         """The payload as the type's model, or the failure that it is."""
         try:
-            return self.job_type.payload.model_validate_json(json.dumps(self.lease.payload))
+            return self.job_type.read(self.lease.payload)
         except Exception as error:
             return bad_payload(error)
 
-    def context(self) -> Context:
+    def context(self, http: GuardedHttp) -> Context:
         """What the handler is told."""
         lease = self.lease
         if lease.execution_id is None:
@@ -108,23 +107,40 @@ class Run:
             due_at=self.attempt.due_at,
             failures=lease.failures,
             log=get("handler").bind(
-                job_id=str(lease.job_id), attempt=lease.attempt, node=str(self.node.id)
+                job_id=str(lease.job_id),
+                attempt=lease.attempt,
+                node=str(self.node.id),
+                trace=_trace_of(lease.traceparent),
             ),
             check=self.check,
             traceparent=lease.traceparent,
+            http=http,
         )
+
+
+def _trace_of(traceparent: str | None) -> str | None:
+    """The trace id in a W3C traceparent: `00-<trace id>-<span id>-<flags>`."""
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) >= 4 else None
 
 
 class HandlerCalls:
     """Calls handlers, in the two lanes. Nothing that a handler raises leaves these functions."""
 
     def __init__(
-        self, watcher: Watcher, *, clock: DatabaseClock, now: MonotonicClock, post: Post
+        self,
+        watcher: Watcher,
+        *,
+        clock: DatabaseClock,
+        now: MonotonicClock,
+        post: Post,
+        http: GuardedHttp,
     ) -> None:
         self._watcher = watcher
         self._clock = clock
         self._now = now
         self._post = post
+        self._http = http
 
     async def in_loop(self, run: Run) -> None:
         """An `async def` handler, on the handlers' loop."""
@@ -135,7 +151,7 @@ class HandlerCalls:
             self._end(run, payload)
             return
         try:
-            ended = from_value(await run.job_type.run(payload, run.context()))
+            ended = from_value(await run.job_type.run(payload, run.context(self._http)))
         except BaseException as error:
             ended = from_exception(error)
         self._end(run, ended)
@@ -149,7 +165,7 @@ class HandlerCalls:
             self._end(run, payload)
             return
         try:
-            ended = from_value(run.job_type.run(payload, run.context()))
+            ended = from_value(run.job_type.run(payload, run.context(self._http)))
         except BaseException as error:
             ended = from_exception(error)
         self._end(run, ended)

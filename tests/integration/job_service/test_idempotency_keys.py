@@ -71,7 +71,7 @@ async def test_a_reused_key_spoils_its_own_item_only(service: Service) -> None:
     await answer(service, keyed("taken"))
     batch = [keyed("new"), keyed("taken", b"other"), new_job(), keyed("taken")]
     answers = await service.operations.create.create(batch)
-    kinds = [type(one) if isinstance(one, KeyReused) else one[1] for one in answers]
+    kinds = [one[1] if isinstance(one, tuple) else type(one) for one in answers]
     assert kinds == [True, KeyReused, True, False]
     assert await count(service) == 3
 

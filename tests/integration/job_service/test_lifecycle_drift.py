@@ -31,11 +31,9 @@ REASONS_GIVEN = {
 NOT_BUILT_YET = {
     (S.RUNNING, S.STOPPED),
     (S.RUNNING, S.WAITING),
-    *((S.WAITING, target) for target in (S.SCHEDULED, S.FAILED, S.CANCELLED, S.STOPPED, S.WAITING)),
-    (S.FAILED, S.ABANDONED),
-    (S.STOPPED, S.ABANDONED),
+    *((S.WAITING, target) for target in (S.SCHEDULED, S.FAILED, S.STOPPED)),
 }
-"""Edges that no statement takes so far (batch steps, abandon)."""
+"""Edges that no statement takes so far (batch steps)."""
 
 
 @pytest.fixture

@@ -189,6 +189,19 @@ async def test_a_dead_letter_that_is_retried_meanwhile_keeps_its_day(service: Se
     assert await records(service, letter) == (1, 5, 1)
 
 
+async def test_a_day_is_kept_for_a_job_that_was_deleted_lately(service: Service) -> None:
+    """R13: its history stays for audit as long as that of any other job."""
+    day = old_day()
+    await cut(service, day)
+    job_id = await settled(service, day)
+    await service.operations.delete.delete(job_id)
+    assert (await service.duty("retain"))["dropped"] == 0
+    assert await records(service, job_id) == (0, 4, 1)
+    await service.raw.execute("UPDATE deleted_jobs SET deleted_at = now() - interval '45 days'")
+    counts = await service.duty("retain")
+    assert (counts["forgotten"], counts["dropped"]) == (1, 2)
+
+
 async def test_young_days_are_left_alone(service: Service) -> None:
     """R13: settled but not old enough."""
     day = Day((datetime.now(UTC) - timedelta(days=10)).date())

@@ -15,12 +15,13 @@ _lock = threading.Lock()
 
 
 class Payload(BaseModel):
-    """Where the sink listens, and how long to work afterwards."""
+    """Where the sink listens, how long to work afterwards, and whether to tell when that is cut short."""
 
     model_config = ConfigDict(extra="forbid")
 
     port: int
     sleep_ms: int = 0
+    tell_cancel: bool = False
 
 
 def _tell(port: int, **said: Any) -> None:
@@ -35,4 +36,9 @@ def _tell(port: int, **said: Any) -> None:
 async def run(payload: Payload, context: Context) -> None:
     """Tell, then sleep."""
     _tell(payload.port, job=str(context.job_id), attempt=context.attempt)
-    await asyncio.sleep(payload.sleep_ms / 1000)
+    try:
+        await asyncio.sleep(payload.sleep_ms / 1000)
+    except asyncio.CancelledError:
+        if payload.tell_cancel:
+            _tell(payload.port, job=str(context.job_id), attempt=context.attempt, cancelled=True)
+        raise

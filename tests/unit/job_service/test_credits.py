@@ -62,3 +62,11 @@ def test_what_is_held_takes_no_slot() -> None:
     live = [LiveWorker(slots=10, hold_slots=100, types=("A",))]
     credit = credits_of(live, {"A": Load(due=4, ahead=100)}, limit=50)
     assert credit == Credits(6, 0, {"A": 6}, {"A": 0})
+
+
+def test_a_paused_type_has_no_credit_and_gives_its_slots_to_the_others() -> None:
+    """What of it is held and running keeps its slots."""
+    live = [LiveWorker(slots=10, hold_slots=20, types=("A", "B"))]
+    credit = credits_of(live, {"A": Load(due=3, ahead=4)}, limit=100, paused={"A"})
+    assert credit == Credits(due=7, ahead=16, due_by_type={"B": 7}, ahead_by_type={"B": 16})
+    assert credits_of(live, {}, limit=100, paused={"A", "B"}).due_by_type == {}

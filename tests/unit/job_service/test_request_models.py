@@ -13,11 +13,12 @@ from pydantic import ValidationError
 from job_service.api.models import (
     MAX_LABELS,
     MAX_NAME_CHARS,
-    MAX_PAYLOAD_BYTES,
+    BatchItem,
     ChangeJob,
     CreateJob,
     SetState,
 )
+from job_service.api.payloads import MAX_DEPTH, MAX_DIGITS, MAX_PAYLOAD_BYTES
 from job_service.domain.job import NewJob
 from job_service.domain.priority import band_of
 from job_service.operations.problems import Invalid
@@ -32,7 +33,7 @@ def read(**fields: Any) -> CreateJob:
 
 
 def new_job(**fields: Any) -> NewJob:
-    return read(**fields).to_new_job(JOB_ID, traceparent=None, key=None, body_hash=None)
+    return read(**fields).to_new_job(JOB_ID, traceparent=None, key=None)
 
 
 def test_name_and_type_are_enough() -> None:
@@ -159,25 +160,32 @@ def test_a_payload_is_measured_as_it_is_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"name": "a\x00b"}, {"payload": "a\x00b"}, {"payload": {"k": ["a\x00b"]}}]
+    "fields",
+    [
+        {"name": "a\x00b"},
+        {"orderingKey": "a\x00b"},
+        {"labels": {"k": "a\x00b"}},
+        {"labels": {"a\x00b": "v"}},
+        {"payload": "a\x00b"},
+        {"payload": {"k": ["a\x00b"]}},
+        {"payload": [{"a\x00b": 1}]},
+    ],
 )
 def test_nul_characters_are_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(Invalid, match="NUL"):
+    with pytest.raises((Invalid, ValidationError), match="NUL"):
         new_job(**fields)
 
 
 def test_a_key_with_nul_is_refused() -> None:
     with pytest.raises(Invalid, match="NUL"):
-        read().to_new_job(JOB_ID, traceparent=None, key="a\x00b", body_hash=b"")
+        read().to_new_job(JOB_ID, traceparent=None, key="a\x00b")
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_no_json_are_refused(text: str) -> None:
     body = f'{{"name": "n", "jobType": "DUMMY", "payload": [{text}]}}'
     with pytest.raises((ValidationError, Invalid)):
-        CreateJob.model_validate_json(body).to_new_job(
-            JOB_ID, traceparent=None, key=None, body_hash=None
-        )
+        CreateJob.model_validate_json(body).to_new_job(JOB_ID, traceparent=None, key=None)
 
 
 @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1e999}'])
@@ -206,3 +214,54 @@ def test_every_state_can_be_asked_for(status: JobStatus) -> None:
 def test_nothing_else_can(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SetState.model_validate_json(json.dumps(fields))
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_payload_is_nested_so_deep_and_no_deeper() -> None:
+    """The envelopes around it must not take it beyond what the parsers on its way stop at."""
+    assert new_job(payload=nested(MAX_DEPTH)).payload is not None
+    with pytest.raises(Invalid, match="nested"):
+        new_job(payload=nested(MAX_DEPTH + 1))
+
+
+def test_deep_nesting_inside_a_string_is_a_string() -> None:
+    text = '{"a": ' + "[" * 10_000
+    assert new_job(payload=text).payload == json.dumps(text)
+
+
+def test_a_number_has_so_many_digits() -> None:
+    assert new_job(payload=10**MAX_DIGITS - 1).payload == "9" * MAX_DIGITS
+    with pytest.raises(Invalid, match="digits"):
+        new_job(payload=-(10**MAX_DIGITS))
+
+
+def test_numbers_with_an_exponent_count_as_written_out() -> None:
+    """PostgreSQL gives 1e308 back with all its zeros."""
+    numbers = MAX_PAYLOAD_BYTES // MAX_DIGITS
+    assert new_job(payload=[1e308] * (numbers - 10)).payload is not None
+    with pytest.raises(Invalid, match="larger"):
+        new_job(payload=[1e308] * numbers)
+
+
+def test_a_text_that_only_looks_like_a_nul_is_kept() -> None:
+    assert new_job(payload="\\u0000").payload == json.dumps("\\u0000")
+
+
+def test_the_same_create_has_the_same_hash() -> None:
+    """Whether a default was written down or not; the key of a batch's item is no part of it."""
+    plain = read().body_hash()
+    assert read(priority=0, labels={}, payload=None).body_hash() == plain
+    item = BatchItem.model_validate({"name": "n", "jobType": "DUMMY", "idempotencyKey": "k"})
+    assert item.body_hash() == plain
+    assert read(priority=1).body_hash() != plain
+    assert read(payload={"a": [1, 2]}).body_hash() != read(payload={"a": [2, 1]}).body_hash()
+    assert (
+        read(labels={"a": "1", "b": "2"}).body_hash()
+        == read(labels={"b": "2", "a": "1"}).body_hash()
+    )

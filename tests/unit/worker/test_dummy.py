@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from worker_service.handlers.dummy import DummyPayload
 
 
-@pytest.mark.parametrize("payload", [None, "optional data", ""])
+@pytest.mark.parametrize("payload", [None, "optional data", "", '{"a": 1}'])
 def test_nothing_and_text_mean_two_seconds(payload: Any) -> None:
     assert DummyPayload.model_validate(payload).wishes().sleep_ms == 2_000
 
@@ -18,7 +18,7 @@ def test_wishes() -> None:
     assert (wishes.sleep_ms, wishes.fail, wishes.times) == (5, "no", 2)
 
 
-REFUSED = [{"sleep": 1}, {"sleepMs": -1}, {"sleepMs": 86_400_001}, [1], 7]
+REFUSED = [{"sleep": 1}, {"sleepMs": "x"}, {"sleepMs": -1}, {"sleepMs": 86_400_001}, [1], 7]
 
 
 @pytest.mark.parametrize("payload", REFUSED)
