@@ -8,6 +8,7 @@ SCHEDULERS ?= 1
 NAME ?=
 YES ?=
 TESTS ?= tests
+EXAMPLES ?= 200
 # Files of tests that run at once: most of what the slow ones do is wait.
 AT_ONCE ?= 3
 
@@ -61,7 +62,7 @@ reset: setup ## throw the local data away; asks unless YES=1
 	@$(LOCAL) reset $(if $(filter 1,$(YES)),--yes)
 
 ##@ Check it
-.PHONY: fmt check-fast test check compose-test
+.PHONY: fmt check-fast test check compose-test fuzz
 fmt: setup ## format, and mend what can be mended mechanically
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -77,6 +78,9 @@ test: setup ## every test, on real components: make test TESTS=tests/integration
 	@$(BIN)/pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
 
 check: check-fast test ## everything that must hold
+
+fuzz: setup ## 5,000 and more made-up requests against the OpenAPI documents of the three services
+	@$(BIN)/python -m tests.support.fuzz --examples $(EXAMPLES)
 
 compose-test: setup ## the containers: build, run, kill, scale; needs a Docker engine
 	@TESTS_ON=docker $(BIN)/pytest -s tests/compose

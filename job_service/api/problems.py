@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope, Send
 
+from job_service.api.documented import problems
 from job_service.api.problem_texts import PROBLEMS, as_text
 from job_service.operations.outcomes import DatabaseError, Definite, Overloaded, refused_value
 from job_service.operations.problems import KeyInFlight, NotFound, Problem
@@ -231,11 +232,16 @@ def install(app: FastAPI) -> None:
 def _texts() -> APIRouter:
     router = APIRouter(prefix="/problems", tags=["problems"])
 
-    @router.get("/{slug}", response_class=PlainTextResponse, summary="What a problem means")
+    @router.get(
+        "/{slug}",
+        response_class=PlainTextResponse,
+        summary="What a problem means",
+        responses=problems(404),
+    )
     async def get_problem(slug: str) -> PlainTextResponse:
         text = PROBLEMS.get(slug)
         if text is None:
             raise NotFound("problem", slug)
-        return PlainTextResponse(as_text(text), media_type="text/markdown")
+        return PlainTextResponse(as_text(text))
 
     return router

@@ -164,6 +164,20 @@ class ComposeProject:
         job: dict[str, Any] = answer.json()["data"]
         return job
 
+    def create_many(self, label: str, jobs: list[dict[str, Any]]) -> list[str]:
+        """Create DUMMY jobs in one request, labelled `batch:<label>`; their ids."""
+        named = {"name": "compose", "jobType": "DUMMY", "labels": {"batch": label}}
+        answer = self.http.post("/api/v1/jobs/batch", json={"jobs": [{**named, **j} for j in jobs]})
+        assert answer.status_code == 201, answer.text
+        return [str(job["jobId"]) for job in answer.json()["data"]]
+
+    def labelled(self, label: str) -> list[dict[str, Any]]:
+        """The jobs of one `create_many`, at most 200, as they are now."""
+        answer = self.http.get("/api/v1/jobs", params={"label": f"batch:{label}", "limit": 200})
+        assert answer.status_code == 200, answer.text
+        jobs: list[dict[str, Any]] = answer.json()["data"]["items"]
+        return jobs
+
     def history(self, job_id: str) -> list[dict[str, Any]]:
         """Its transitions."""
         answer = self.http.get(f"/api/v1/jobs/{job_id}/history")

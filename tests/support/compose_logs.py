@@ -9,11 +9,13 @@ from tests.support.source_files import ROOT
 PAGE = ROOT / "docs" / "operations.md"
 SECTION = "### Errors in the logs that are none"
 BAD_LEVELS = {"error", "critical", "fatal"}
+_BEGINS = re.compile(r"\[?20\d\d-\d\d-\d\d ")
+"""An entry of Kafka or PostgreSQL; lines that begin otherwise belong to the one before."""
 _BAD_OF_OTHERS = re.compile(
-    r"""^\[[^]]+\]\ (ERROR|FATAL)\b    # Kafka
-    |   \b(ERROR|FATAL|PANIC):\          # PostgreSQL
+    r"""\A\[[^]]+\]\ (ERROR|FATAL)\b      # Kafka
+    |   \b(ERROR|FATAL|PANIC):\ \         # PostgreSQL
     |   ^Traceback | ^[\w.]+(Exception|Error)\b | ^\s+at\ [\w.$]+\(""",
-    re.VERBOSE,
+    re.VERBOSE | re.MULTILINE,
 )
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -25,13 +27,24 @@ def explained() -> set[str]:
     return {words for row in rows for words in _CODE.findall(row.split("|")[1])}
 
 
-def bad_lines(lines: Iterable[str], *, ours: bool, known: Iterable[str] = ()) -> list[str]:
-    """Errors and tracebacks that hold none of the `known` words. Each line of `ours` is a JSON object."""
-    is_bad = _is_bad_of_ours if ours else _BAD_OF_OTHERS.search
-    return [line for line in lines if is_bad(line) and not any(words in line for words in known)]
+def bad_of_ours(lines: Iterable[str]) -> list[str]:
+    """Errors and tracebacks; each line must be a JSON object. Nothing of this is explained away."""
+    return [line for line in lines if _is_bad(line)]
 
 
-def _is_bad_of_ours(line: str) -> bool:
+def bad_of_others(lines: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Errors and tracebacks of Kafka or PostgreSQL that hold none of the `known` words."""
+    entries: list[str] = []
+    for line in lines:
+        if entries and not _BEGINS.match(line):
+            entries[-1] += f"\n{line}"
+        else:
+            entries.append(line)
+    bad = [entry for entry in entries if _BAD_OF_OTHERS.search(entry)]
+    return [entry for entry in bad if not any(words in entry for words in known)]
+
+
+def _is_bad(line: str) -> bool:
     try:
         entry = json.loads(line)
     except ValueError:

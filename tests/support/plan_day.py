@@ -310,7 +310,11 @@ class Day:
         return [lease for lease in leases if lease.decision is Decision.GRANTED]
 
     async def _look_now(self, ids: list[UUID]) -> None:
-        """The duties look at these attempts in their next round."""
+        """The duties look at these attempts in their next round, and at no others: what was left a minute ago,
+        on a slow machine, would be looked at first."""
+        await self._service.raw.execute(
+            "UPDATE inflight SET look_at = clock_timestamp() + interval '1 hour'"
+        )
         await self._service.raw.execute(
             "UPDATE inflight SET look_at = clock_timestamp() WHERE job_id = ANY ($1)", ids
         )

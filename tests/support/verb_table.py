@@ -18,6 +18,7 @@ import httpx
 from job_service.domain.lifecycle import allowed_to_clients
 from job_service.postgres.migrate import migrate
 from shared.contracts.states import JobStatus
+from shared.runtime.settings import LeaseTimes
 from tests.support import given
 from tests.support.api import JOBS, calling, problem_of
 from tests.support.components import postgres_server
@@ -150,7 +151,8 @@ Answers = Mapping[str, Mapping[str, str]]
 async def answers(url: str, calls: Mapping[str, Call]) -> Answers:
     """Every call in every situation, each on a job of its own."""
     found: dict[str, dict[str, str]] = {}
-    async with open_service(url) as service, calling(service) as http:
+    patient = LeaseTimes(ttl=600, scheduler_ttl=600)
+    async with open_service(url, lease=patient) as service, calling(service) as http:
         actors = Actors(service, await service.scheduler(), await service.worker())
         for name, (status, situation) in SITUATIONS.items():
             found[name] = {}

@@ -357,3 +357,11 @@ async def test_every_other_refusal_is_a_problem_too(http: httpx.AsyncClient) -> 
     problem_of(await http.post(JOBS, content=b"name=n"), 415, "unsupported-media")
     long = {"Idempotency-Key": "k" * 256}
     problem_of(await http.post(JOBS, json=a_create(), headers=long), 422, "validation")
+
+
+async def test_the_text_of_a_problem_is_served(http: httpx.AsyncClient) -> None:
+    """Where the `type` of a problem leads to."""
+    reply = await http.get(problem_of(await http.get("/nowhere"), 404, "not-found")["type"])
+    assert reply.status_code == 200
+    assert reply.text.startswith("## not-found\n")
+    problem_of(await http.get("/problems/nonsense"), 404, "not-found")

@@ -1,5 +1,5 @@
-"""Lists of a million jobs: what a page looks at is bounded, and takes 50 ms of the database at most, the first
-one and the thousandth (Show 6 of the surface's issue).
+"""Lists of a million jobs: what a page looks at is bounded, the first one and the thousandth (Show 6 of the
+surface's issue). What that takes in milliseconds is printed and not judged: it is the machine's.
 
 The database is that of test_plans: a million pending jobs and a tenth as many settled ones, with statistics of
 a young system or current ones.
@@ -23,10 +23,14 @@ from tests.support.plans import PlanLog
 
 PENDING, SETTLED = 1_000_000, 100_000
 PAGE, PAGE_NUMBER = 50, 1_000
-MOST_MILLISECONDS = 50.0
 TIMES = 3
 MOST_ROWS = 3 * STRETCH_JOBS + 1_000
 """Rows that the scans of one page look at: the walk, its filter, and once more to find where the walk ended."""
+MOST_PAGES = 7 * NARROW_JOBS
+"""Pages of 8 KiB: a job of a narrow table is looked up by its index."""
+
+pytestmark = pytest.mark.timeout(300)
+"""The fixture loads a million jobs."""
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -160,7 +164,7 @@ class Judge:
         took = statistics.median(plan.milliseconds for plan in plans)
         line = f"{name}: {took:.1f} ms, {rows:g} rows, {buffers} pages of 8 KiB"
         self.told.append(line)
-        if rows > MOST_ROWS or took > MOST_MILLISECONDS:
+        if rows > MOST_ROWS or buffers > MOST_PAGES:
             self.wrong.append(f"{line}\n{plans[-1].outline()}")
 
 

@@ -26,6 +26,9 @@ from tests.support.plan_day import Day
 from tests.support.plans import Plan, PlanLog
 
 PENDING, SETTLED = 1_000_000, 100_000
+pytestmark = pytest.mark.timeout(300)
+"""The fixture loads a million jobs."""
+
 ROUNDS = 7
 """PostgreSQL chooses between a generic and a custom plan at the sixth execution."""
 
