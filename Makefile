@@ -9,8 +9,9 @@ NAME ?=
 YES ?=
 TESTS ?= tests
 EXAMPLES ?= 200
-# Files of tests that run at once: most of what the slow ones do is wait.
-AT_ONCE ?= 3
+# Files of tests that run at once: much of what the slow ones do is wait, but a stack that starts takes two
+# cores for seconds.
+AT_ONCE ?= 2
 
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m punctual.local
@@ -62,22 +63,24 @@ reset: setup ## throw the local data away; asks unless YES=1
 	@$(LOCAL) reset $(if $(filter 1,$(YES)),--yes)
 
 ##@ Check it
-.PHONY: fmt check-fast test check compose-test fuzz
+.PHONY: fmt lint check-fast test check compose-test fuzz
 fmt: setup ## format, and mend what can be mended mechanically
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-check-fast: setup ## format, lint, types, import contracts, shape, unit tests: before each commit
+lint: setup ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/pytest -q tests/architecture tests/unit
 
-test: setup ## every test, on real components: make test TESTS=tests/integration
-	@$(BIN)/pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
+check-fast: lint ## that, the shape of the code and the unit tests: before each commit
+	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/architecture tests/unit
 
-check: check-fast test ## everything that must hold
+test: setup ## every test that needs no container engine: make test TESTS=tests/integration
+	@$(BIN)/pytest -n $(AT_ONCE) --dist loadgroup --no-loadscope-reorder --ignore=tests/compose $(TESTS)
+
+check: lint test ## everything that must hold
 
 fuzz: setup ## 5,000 and more made-up requests against the OpenAPI documents of the three services
 	@$(BIN)/python -m tests.support.fuzz --examples $(EXAMPLES)

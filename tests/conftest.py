@@ -15,14 +15,43 @@ from tests.support.components import kafka_broker, postgres_server
 from tests.support.databases import database_name, fresh_database, run_coroutine
 
 _TESTS = Path(__file__).parent
+_LONGEST_FIRST = (
+    "compose",
+    "chaos",
+    "e2e",
+    "contract",
+    "property",
+    "integration",
+    "architecture",
+    "unit",
+)
+"""A long file that begins last is waited for alone."""
+_BROKERS = {"kafka_bootstrap", "stoppable_broker"}
+"""Fixtures of the whole session that cost 300 MB and a tenth of a core each for as long as their process
+lives.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The folder of a test is its tier, and the tier its marker."""
+    """The folder of a test is its tier, and the tier its marker. Tests of one file run in one process, one
+    after the other.
+    """
     for item in items:
         with suppress(ValueError):
-            tier = item.path.relative_to(_TESTS).parts[0]
-            item.add_marker(getattr(pytest.mark, tier))
+            item.add_marker(getattr(pytest.mark, _tier(item)))
+        item.add_marker(pytest.mark.xdist_group(_together(item)))
+    items.sort(key=lambda item: _LONGEST_FIRST.index(_tier(item)))
+
+
+def _together(item: pytest.Item) -> str:
+    if _BROKERS & set(getattr(item, "fixturenames", ())):
+        return "brokers"
+    # Faults are bounded in seconds: no two of them at once.
+    return "chaos" if _tier(item) == "chaos" else str(item.path)
+
+
+def _tier(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
 
 
 @pytest.fixture(scope="session")

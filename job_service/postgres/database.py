@@ -28,7 +28,7 @@ from sqlalchemy.pool import QueuePool
 
 from job_service.operations.lane import public_work
 from job_service.operations.outcomes import DatabaseError, Definite, Retryable, Unknown
-from job_service.postgres.migrate import driver_url
+from job_service.postgres.address import driver_url
 from job_service.postgres.public_share import PublicShare
 from shared.runtime.log import get
 from shared.runtime.settings import Database as DatabaseSettings

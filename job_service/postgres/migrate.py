@@ -1,7 +1,6 @@
 """Bring a database to the newest schema. Run once before the services start; repeating it is harmless."""
 
 import asyncio
-import re
 from pathlib import Path
 
 from alembic import command
@@ -9,17 +8,13 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from job_service.postgres.address import driver_url
 from job_service.postgres.seed_types import seed
 
 LOCK_KEY = 0x70756E63
 """Advisory lock, so that replicas that migrate at the same time wait for each other."""
 
 LOCK_TIMEOUT_MS = 5_000
-
-
-def driver_url(url: str) -> str:
-    """The address in SQLAlchemy's form: `postgresql+asyncpg://…`."""
-    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+asyncpg://", url)
 
 
 def migrate(url: str) -> None:

@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 
+JOBS, BATCH = "/api/v1/jobs", "/api/v1/jobs/batch"
+FAR = "2999-01-01T00:00:00.000Z"
+"""A time at which no test runs."""
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -59,3 +62,13 @@ def refused(reply: httpx.Response, status: int, slug: str) -> dict[str, Any]:
 def as_of(version: int) -> dict[str, str]:
     """The header of a change that is based on a version."""
     return {"If-Match": f'"{version}"'}
+
+
+def a_create(**fields: Any) -> dict[str, Any]:
+    """The body of a create that is not due for long."""
+    return {"name": "x", "jobType": "DUMMY", "scheduledTime": FAR, **fields}
+
+
+def ids_in(jobs: httpx.Client, which: str) -> list[str]:
+    """The jobs of a ready list, in its order."""
+    return [job["jobId"] for job in good(jobs.get(f"{JOBS}/{which}"))]
