@@ -75,10 +75,10 @@ lint: setup ## format, lint, types, import contracts
 	@$(BIN)/lint-imports --no-logo
 
 check-fast: lint ## that, the shape of the code and the unit tests: before each commit
-	@$(BIN)/pytest -q -n 2 --dist loadgroup tests/architecture tests/unit
+	@$(BIN)/pytest -q -n 2 tests/architecture tests/unit
 
 test: setup ## every test that needs no container engine: make test TESTS=tests/integration
-	@$(BIN)/pytest -n $(AT_ONCE) --dist loadgroup --no-loadscope-reorder --ignore=tests/compose $(TESTS)
+	@$(BIN)/pytest -n $(AT_ONCE) --no-loadscope-reorder --ignore=tests/compose $(TESTS)
 
 check: lint test ## everything that must hold
 

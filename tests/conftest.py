@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from shared.runtime.settings import Kafka
 from tests.support import topics
 from tests.support.components import kafka_broker, postgres_server
 from tests.support.databases import database_name, fresh_database, run_coroutine
+from tests.support.together import Together
 
 _TESTS = Path(__file__).parent
 _LONGEST_FIRST = (
@@ -26,28 +28,19 @@ _LONGEST_FIRST = (
     "unit",
 )
 """A long file that begins last is waited for alone."""
-_BROKERS = {"kafka_bootstrap", "stoppable_broker"}
-"""Fixtures of the whole session that cost 300 MB and a tenth of a core each for as long as their process
-lives.
-"""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """With `-n`: what belongs together runs in one process."""
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The folder of a test is its tier, and the tier its marker. Tests of one file run in one process, one
-    after the other.
-    """
+    """The folder of a test is its tier, and the tier its marker."""
     for item in items:
-        with suppress(ValueError):
-            item.add_marker(getattr(pytest.mark, _tier(item)))
-        item.add_marker(pytest.mark.xdist_group(_together(item)))
+        item.add_marker(getattr(pytest.mark, _tier(item)))
     items.sort(key=lambda item: _LONGEST_FIRST.index(_tier(item)))
-
-
-def _together(item: pytest.Item) -> str:
-    if _BROKERS & set(getattr(item, "fixturenames", ())):
-        return "brokers"
-    # Faults are bounded in seconds: no two of them at once.
-    return "chaos" if _tier(item) == "chaos" else str(item.path)
 
 
 def _tier(item: pytest.Item) -> str:

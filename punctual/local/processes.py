@@ -88,7 +88,10 @@ class Daemon:
             birth = self._birth_file.read_text()
         except (OSError, ValueError):
             return None
-        if pid in _children and _children[pid].poll() is not None:
+        if pid in _children:
+            # A JVM is shown as a zombie while its last threads still end; it is gone when it can be waited for.
+            if _children[pid].poll() is None:
+                return pid
             del _children[pid]
             return None
         return pid if birth and _birth(pid) == birth else None

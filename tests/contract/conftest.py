@@ -12,19 +12,19 @@ from tests.support.stacks import HTTP_LIMIT_SECONDS, RunningStack, running_stack
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[RunningStack]:
     with running_stack(workers=2, env=ENVIRON) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def jobs(stack: RunningStack) -> httpx.Client:
     """job_service."""
     return stack.http
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worker(stack: RunningStack) -> Iterator[httpx.Client]:
     with httpx.Client(
         base_url=stack.stack.plan.url("worker-1"), timeout=HTTP_LIMIT_SECONDS
@@ -32,7 +32,7 @@ def worker(stack: RunningStack) -> Iterator[httpx.Client]:
         yield http
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scheduler(stack: RunningStack) -> Iterator[httpx.Client]:
     url = stack.stack.plan.url("scheduler-1")
     with httpx.Client(base_url=url, timeout=HTTP_LIMIT_SECONDS) as http:
@@ -45,7 +45,7 @@ def waiting(stack: RunningStack) -> dict[str, Any]:
     return stack.create(scheduledTime=FAR)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def done(stack: RunningStack) -> dict[str, Any]:
     """A job that ended SUCCESS; no test changes it."""
     return stack.wait_settled([stack.create(payload={"sleepMs": 0})["jobId"]], within=20)[0]

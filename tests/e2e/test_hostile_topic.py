@@ -75,9 +75,9 @@ def test_records_of_other_attempts_start_nothing(stack: RunningStack) -> None:
     payload = {"sleepMs": 1_000, "fail": "once", "times": 1}
     job_id = UUID(stack.create(payload=payload)["jobId"])
     others = [record(job_id, attempt) for attempt in (1, 1, 1, 3, 4)]
-    _wait_status(stack, job_id, "FAILED")
+    _wait_history(stack, job_id, "FAILED", times=1)
     put(stack, others)
-    _wait_status(stack, job_id, "RUNNING")
+    _wait_history(stack, job_id, "RUNNING", times=2)
     put(stack, others)
     stack.wait_settled([str(job_id)], within=30)
     put(stack, others)
@@ -161,6 +161,15 @@ def _wait_status(stack: RunningStack, job_id: UUID, status: str) -> None:
         lambda: stack.job(str(job_id))["status"] == status,
         within=20,
         what=f"the job to be {status}",
+    )
+
+
+def _wait_history(stack: RunningStack, job_id: UUID, status: str, *, times: int) -> None:
+    """A state may be over before anybody looks; history keeps it."""
+    wait_until(
+        lambda: stack.states(str(job_id)).count(status) >= times,
+        within=20,
+        what=f"the job to have been {status}",
     )
 
 

@@ -22,7 +22,7 @@ from worker_service.operations.decide_records import Record
 from worker_service.settings import WorkerSettings
 
 TOPIC = "job-execution-requests"
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 
 
 class AnyPayload(BaseModel, extra="allow"):

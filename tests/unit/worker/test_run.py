@@ -91,7 +91,7 @@ async def test_a_timeout_is_told_at_once_and_the_thread_keeps_its_slot(
 ) -> None:
     deaf = Deaf()
     async with running(service, a_type("DEAF", deaf), QUICK, slots=1) as bench:
-        job = service.add("DEAF", {}, timeout_seconds=0.2)
+        job = service.add("DEAF", {}, timeout_seconds=1.0)
         bench.dispatch(job)
         await bench.until(lambda: job.ends, "told")
         assert job.ends[0].reason == "timeout"
