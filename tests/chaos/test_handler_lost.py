@@ -18,7 +18,7 @@ DEADLINE_SECONDS = TIMEOUT_SECONDS + 10.0
 SETTLED_WITHIN_SECONDS = 30.0
 
 FIRST_RUNS = """
-SELECT status, error, ended_at - started_at >= $2 * interval '1 second' AS whole_time
+SELECT status, error, ended_at - leased_at >= $2 * interval '1 second' AS whole_time
 FROM executions WHERE attempt = 1 AND job_id = ANY ($1)
 """
 ENDS = """
