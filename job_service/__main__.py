@@ -6,7 +6,7 @@ import sys
 from job_service.app import make_stores, serve
 from job_service.duties.make_partitions import MakePartitions
 from job_service.settings import JobServiceSettings
-from shared.runtime import log
+from shared.runtime import failpoints, log
 from shared.runtime.serve import run
 from shared.runtime.settings import SettingsProblem, load
 
@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> int:
     log.configure(settings.log, service="job_service")
     if verb == "migrate":
         return _migrate(settings)
+    failpoints.arm(settings.test)
     return run(lambda: serve(settings))
 
 

@@ -3,6 +3,7 @@
 from shared.runtime.settings import (
     Claim,
     Database,
+    ForTests,
     JobServiceAddress,
     LeaseTimes,
     Limits,
@@ -28,3 +29,4 @@ class JobServiceSettings(ServiceSettings):
     reconcile: Reconcile = Reconcile()
     retention: Retention = Retention()
     log: Log = Log()
+    test: ForTests = ForTests()

@@ -4,7 +4,7 @@ import sys
 
 from scheduler_service.app import serve
 from scheduler_service.settings import SchedulerSettings
-from shared.runtime import log
+from shared.runtime import failpoints, log
 from shared.runtime.serve import run
 from shared.runtime.settings import SettingsProblem, load
 
@@ -17,6 +17,7 @@ def main() -> int:
         print(f"scheduler_service: {problem}", file=sys.stderr)
         return 2
     log.configure(settings.log, service="scheduler_service")
+    failpoints.arm(settings.test)
     code = 0
     try:
         code = run(lambda: serve(settings))

@@ -1,6 +1,7 @@
 """The settings of this service. The sections are described in shared/runtime/settings.py."""
 
 from shared.runtime.settings import (
+    ForTests,
     JobServiceAddress,
     Kafka,
     LeaseTimes,
@@ -18,3 +19,4 @@ class SchedulerSettings(ServiceSettings):
     job_service: JobServiceAddress = JobServiceAddress()
     scheduler: Scheduler = Scheduler()
     log: Log = Log()
+    test: ForTests = ForTests()

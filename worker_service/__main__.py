@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 
+from shared.runtime import failpoints
 from shared.runtime.log import configure
 from shared.runtime.serve import run
 from shared.runtime.settings import SettingsProblem, load
@@ -23,6 +24,8 @@ def main() -> int:
     except (SettingsProblem, DiscoveryProblem) as problem:
         print(problem, file=sys.stderr)
         return 2
+
+    failpoints.arm(settings.test)
 
     async def serve() -> None:
         await WorkerApp(settings, types).run()

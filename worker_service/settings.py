@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.runtime.settings import (
+    ForTests,
     HttpCall,
     JobServiceAddress,
     Kafka,
@@ -22,3 +23,4 @@ class WorkerSettings(ServiceSettings):
     worker: Worker = Field(default_factory=Worker)
     http_call: HttpCall = Field(default_factory=HttpCall)
     log: Log = Field(default_factory=Log)
+    test: ForTests = Field(default_factory=ForTests)

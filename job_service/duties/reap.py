@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from job_service.operations.doorbell import Doorbell
+from shared.runtime import failpoints
 from shared.runtime.log import get
 
 BATCH = 500
@@ -37,6 +38,8 @@ class Reap:
         """Counts: `dead` nodes marked, jobs `taken` back, `poisoned`, `armed` again."""
         suspended = await self._store.tick()
         dead = 0 if suspended else await self._store.mark_dead()
+        if dead:
+            failpoints.hit("reap.marked")
         taken = await self._store.take_back(BATCH)
         armed = await self._store.arm_claims_of_dead(BATCH)
         poisoned = sum(row["reason"] == "poison" for row in taken)

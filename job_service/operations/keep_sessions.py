@@ -17,6 +17,7 @@ from shared.contracts.nodes import (
     Renewed,
 )
 from shared.contracts.states import NodeRole
+from shared.runtime import failpoints
 
 
 class SessionStore(Protocol):
@@ -44,6 +45,7 @@ class KeepSessions:
         """A process is there; a worker brings slots, so claims are looked at again."""
         ttl = self._ttl[node.role]
         live, now = await self._store.register(node, ttl)
+        failpoints.hit("register.committed", node.role.value)
         self._doorbell.ring()
         return Registered(live=live, ttl_seconds=ttl, now=now)
 

@@ -12,6 +12,7 @@ from job_service.postgres.database import Database
 from job_service.postgres.lookup import lookup
 from job_service.postgres.transition import HISTORY
 from shared.contracts.claims import Claimed, Published
+from shared.runtime import failpoints
 
 # One look at everything that credits depend on: is the asking node live, the live workers, and what is in
 # flight by job type (as many rows as the workers' slots and hold allowance allow).
@@ -185,7 +186,10 @@ class Claims:
             self._look_after,
             first,
         )
+        failpoints.hit("claim.asked")
         rows = await self._database.run(lambda raw: raw.fetch(CLAIM, *arguments))
+        if rows:
+            failpoints.hit("claim.committed")
         return [_claimed(row) for row in rows]
 
     async def unacknowledged(self, node: UUID, acked: int, seq: int) -> list[Claimed]:

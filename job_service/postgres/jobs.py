@@ -11,6 +11,7 @@ from job_service.operations.outcomes import KeysTaken
 from job_service.operations.problems import KeyInFlight
 from job_service.postgres.database import Database, Raw
 from shared.contracts.states import JobStatus
+from shared.runtime import failpoints
 
 # Creates a batch. A due time in the past keeps its promise in due_at, but is dispatched from now on.
 INSERT = """
@@ -131,6 +132,7 @@ class Jobs:
             KeyInFlight: another transaction took a key and did not end in time; nothing was created.
         """
         rows = await self._database.transaction(lambda raw: self._insert(raw, jobs, all_or_none))
+        failpoints.hit("create.committed")
         return [job_of(row) for row in rows], any(row["soon"] for row in rows)
 
     async def _insert(self, raw: Raw, jobs: Sequence[NewJob], all_or_none: bool) -> list[Row]:
@@ -142,7 +144,9 @@ class Jobs:
             jobs = [job for job in jobs if job.idempotency_key is None or job.id in mine]
         if not jobs:
             return []
-        return await raw.fetch(INSERT, *_columns(jobs), self._lookahead)
+        rows: list[Row] = await raw.fetch(INSERT, *_columns(jobs), self._lookahead)
+        failpoints.hit("create.in-transaction")
+        return rows
 
     async def _take_keys(self, raw: Raw, keyed: Sequence[NewJob]) -> set[UUID]:
         """The jobs that got their key. Waits for whoever took a key and has not committed."""

@@ -12,6 +12,7 @@ from job_service.postgres.job_types import take_back
 from job_service.postgres.lookup import lookup
 from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
 from shared.contracts.nodes import AttemptRef
+from shared.runtime import failpoints
 
 # The fields that a grant carries.
 GRANT = """
@@ -198,9 +199,11 @@ class Leases:
                 self._terms.default_timeout_seconds,
                 self._terms.deadline_grace_seconds,
             )
+            failpoints.hit("lease.in-transaction")
             return granted
 
         rows = await self._database.transaction(unit)
+        failpoints.hit("lease.committed")
         return [row for row in rows if row["id"] is not None] if rows else None
 
     async def explain(self, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:

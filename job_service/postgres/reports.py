@@ -11,6 +11,7 @@ from job_service.postgres.database import Database, Raw
 from job_service.postgres.lookup import lookup
 from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
 from shared.contracts.reports import Start
+from shared.runtime import failpoints
 
 # A held attempt began: SCHEDULED -> RUNNING, fenced by node and attempt.
 STARTS = f"""
@@ -146,11 +147,14 @@ class Reports:
                 )
             rows: list[asyncpg.Record] = []
             if ends:
+                failpoints.hit("report.before-commit")
                 rows = await raw.fetch(ENDS, node, *_columns(ends), self._base, self._cap)
             return rows, await raw.fetchval("SELECT clock_timestamp()")
 
         run = self._database.transaction if starts and ends else self._database.run
         rows, now = await run(unit)
+        if ends:
+            failpoints.hit("report.committed")
         return {(row["id"], row["attempt"]): row["status"] for row in rows}, now
 
     async def executions(

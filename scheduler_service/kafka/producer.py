@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.kafka.options import producer_options
+from shared.runtime import failpoints
 from shared.runtime.log import get
 from shared.runtime.settings import Kafka
 
@@ -70,7 +71,9 @@ class KeptProducer:
             future = await producer.send_batch(batch, self._topic, partition=topic_partition)
             # Nobody may wait any more when its error comes: look at it, or asyncio complains.
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            failpoints.hit("publish.sent", self._topic)
             metadata = await asyncio.shield(future)
+            failpoints.hit("publish.acked", self._topic)
         return int(metadata.offset)
 
     def give_up(self, why: str) -> None:

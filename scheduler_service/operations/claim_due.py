@@ -8,6 +8,7 @@ from scheduler_service.domain.claim_ledger import ClaimLedger
 from scheduler_service.domain.held_jobs import HeldJobs
 from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest, Published
 from shared.kernel.clock import DatabaseClock, MonotonicClock, monotonic
+from shared.runtime import failpoints
 from shared.runtime.http_client import CallFailed
 from shared.runtime.log import get
 from shared.runtime.session import Session
@@ -150,5 +151,6 @@ class ClaimDue:
         if len(new) < len(reply.jobs):
             self._log.info("claimed jobs came again", again=len(reply.jobs) - len(new))
         if new:
+            failpoints.hit("claim.held")
             self._on_claimed()
         return new

@@ -12,6 +12,7 @@ import httpx
 from pydantic import ValidationError
 
 from shared.contracts.base import Message
+from shared.runtime import failpoints
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -70,6 +71,7 @@ class InternalClient:
                     headers={"content-type": "application/json", **(headers or {})},
                     timeout=limit,
                 )
+            failpoints.hit("call.answered", path)
         except (TimeoutError, httpx.HTTPError, OSError) as error:
             raise NoAnswer(f"{path}: {error!r}") from error
         if response.status_code >= 500 or response.status_code == 429:

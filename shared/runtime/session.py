@@ -12,6 +12,7 @@ import httpx
 
 from shared.contracts.nodes import Renew, Renewed
 from shared.kernel.clock import DatabaseClock, MonotonicClock, monotonic
+from shared.runtime import failpoints
 from shared.runtime.log import get
 
 RENEWALS_PER_TTL = 3
@@ -126,6 +127,7 @@ class Renewer:
                 content=self._counts().model_dump_json(by_alias=True),
                 headers={"content-type": "application/json"},
             )
+            failpoints.hit("renewal.answered")
             response.raise_for_status()
             reply = Renewed.model_validate_json(response.content)
         except Exception as error:  # whatever it is: a thread that ends is a node that dies

@@ -8,7 +8,8 @@ import difflib
 import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -18,6 +19,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -207,6 +209,25 @@ class Log(Section):
     format: str = Field(default="json", pattern="^(json|console)$")
 
 
+class ForTests(Section):
+    """For tests of Punctual itself and for nothing else: the directory in which they switch `failpoints` on,
+    which end processes and lose replies. A service that is given one and not the `mode` does not start."""
+
+    mode: bool = False
+    failpoints: str = ""
+
+    @model_validator(mode="after")
+    def _only_in_test_mode(self) -> Self:
+        if self.failpoints and not self.mode:
+            raise ValueError(
+                "failpoints are refused outside test mode: unset PUNCTUAL_TEST__FAILPOINTS "
+                "(a test sets PUNCTUAL_TEST__MODE=true as well)"
+            )
+        if self.failpoints and not Path(self.failpoints).is_dir():
+            raise ValueError(f"PUNCTUAL_TEST__FAILPOINTS: there is no directory {self.failpoints}")
+        return self
+
+
 SECTIONS: Mapping[str, type[Section]] = {
     "database": Database,
     "kafka": Kafka,
@@ -222,6 +243,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "reconcile": Reconcile,
     "retention": Retention,
     "log": Log,
+    "test": ForTests,
 }
 
 

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from shared.kafka.options import consumer_options
 from shared.kafka.topics import ensure_topic
 from shared.kernel.clock import MonotonicClock
+from shared.runtime import failpoints
 from shared.runtime.log import get
 from shared.runtime.periodic import Periodic
 from shared.runtime.settings import Kafka
@@ -129,12 +130,14 @@ class DispatchConsumer:
         if consumer is None or not offsets:
             return {}
         wanted = {TopicPartition(self._topic, tp): offset for tp, offset in offsets.items()}
+        failpoints.hit("offset.committing")
         try:
             async with within(COMMIT_LIMIT_SECONDS):
                 await consumer.commit(wanted)
         except (KafkaError, TimeoutError) as error:
             self._log.warning("offsets not committed", error=repr(error)[:300])
             return {"failed": 1}
+        failpoints.hit("offset.committed")
         self._last_progress = self._now()
         self._book.committed(generation, offsets)
         return {"committed": len(offsets)}
@@ -248,5 +251,6 @@ class DispatchConsumer:
                 tracker.end = max(tracker.end, highwater)
         if records:
             self._last_progress = self._now()
+            failpoints.hit("record.read")
             self._records.take(records)
         return len(records)

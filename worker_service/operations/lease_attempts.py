@@ -17,6 +17,7 @@ from shared.contracts.leases import (
     LeaseRequest,
 )
 from shared.kernel.clock import DatabaseClock, MonotonicClock
+from shared.runtime import failpoints
 from shared.runtime.periodic import Periodic
 from worker_service.domain.attempts import Attempt, AttemptTable
 from worker_service.domain.node import Membership, Node
@@ -91,6 +92,8 @@ class LeaseAttempts:
             self._membership.declared_dead(asking.node)
             return {"dead": 1}
         granted = self._decide(asking, reply, asked_at)
+        if granted:
+            failpoints.hit("lease.granted")
         return {"granted": granted, "more": len(self._intake)}
 
     def _gather(self) -> Asking | None:

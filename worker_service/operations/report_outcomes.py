@@ -21,6 +21,7 @@ from shared.contracts.reports import (
 )
 from shared.contracts.states import Outcome
 from shared.kernel.clock import DatabaseClock, MonotonicClock
+from shared.runtime import failpoints
 from shared.runtime.http_client import Refused
 from shared.runtime.log import get
 from shared.runtime.periodic import Periodic
@@ -113,6 +114,8 @@ class ReportOutcomes:
             starts=[start for _, start, _ in sent if start is not None],
             ends=[end for _, _, end in sent if end is not None],
         )
+        if request.ends:
+            failpoints.hit("report.sending")
         asked_at = self._now()
         try:
             reply = await self._calls.report(request)
@@ -120,6 +123,8 @@ class ReportOutcomes:
             if self._limit.refused(len(sent)):
                 self._give_way(sent[0][0], error)
             return {"refused": len(sent), "more": 1}
+        if request.ends:
+            failpoints.hit("report.answered")
         self._clock.heard(reply.now, asked_at=asked_at)
         self._limit.accepted()
         answers = {(answer.job_id, answer.attempt): answer for answer in reply.ends}

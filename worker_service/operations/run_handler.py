@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from shared.contracts.leases import Lease
 from shared.kernel.clock import DatabaseClock, MonotonicClock
+from shared.runtime import failpoints
 from shared.runtime.log import get
 from worker_service.domain.attempts import Attempt
 from worker_service.domain.node import Node
@@ -173,12 +174,14 @@ class HandlerCalls:
     def _begin(self, run: Run) -> bool:
         refusal = run.last_check(self._clock, self._now)
         if refusal is None:
+            failpoints.hit("handler.calling")
             self._tell(self._watcher.began, run)
             return True
         self._tell(self._watcher.refused, run, refusal)
         return False
 
     def _end(self, run: Run, ended: Ended) -> None:
+        failpoints.hit("handler.returned")
         self._tell(self._watcher.ended, run, ended, self._clock.at_least())
 
     def _tell(self, hear: Callable[..., None], run: Run, *more: object) -> None:
