@@ -1,5 +1,6 @@
 """What every test may ask for: a database of its own, a broker, a topic of its own."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -56,7 +57,13 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_url: str) -> Iterator[str]:
-    """The name of a database that was migrated once; nobody may stay connected to it."""
+    """The name of a database that was migrated once; nobody may stay connected to it. Who runs many sessions on
+    one server may give theirs (`tests/support/mutants`).
+    """
+    given = os.environ.get("TESTS_TEMPLATE")
+    if given:
+        yield given
+        return
     from job_service.postgres.migrate import migrate
 
     with fresh_database(postgres_url) as url:

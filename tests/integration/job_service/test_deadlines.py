@@ -159,6 +159,22 @@ async def test_an_end_that_commits_first_wins(actors: Actors) -> None:
     assert (await service.job(lease.job_id)).status is JobStatus.SUCCESS
 
 
+async def test_a_release_that_commits_first_is_no_loss(actors: Actors) -> None:
+    """R15, R16: the duty has seen the attempt before, and finds the next one when it gets the lock."""
+    service = actors.service
+    lease = await service.leased_one(actors.scheduler, actors.worker)
+    await service.pass_time(lease.job_id, 1000)
+    await service.end_amnesty()
+    other = await service.connect()
+    async with other.transaction():
+        await service.inside(other).release(actors.worker, [lease])
+        overdue = asyncio.create_task(service.duty("end_overdue"))
+        await service.until_blocked()
+    assert (await overdue)["ended"] == 0
+    job = await service.job(lease.job_id)
+    assert (job.status, job.attempt, job.lost) == (JobStatus.SCHEDULED, 2, 0)
+
+
 async def test_the_deadline_of_an_attempt_given_back_ends_nobody_else(actors: Actors) -> None:
     """R16: the next attempt, with another worker, has its own."""
     service = actors.service

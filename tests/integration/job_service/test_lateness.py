@@ -45,6 +45,20 @@ async def test_a_start_is_judged_by_when_the_handler_began(actors: Actors) -> No
     assert execution["due_at"] == job.due_at
 
 
+async def test_a_start_that_is_told_alone_says_when_the_handler_began(actors: Actors) -> None:
+    """R24: from then on, not only once the end is told."""
+    service = actors.service
+    lease = await service.leased_one(actors.scheduler, actors.worker, in_seconds=AHEAD_SECONDS)
+    await service.pass_time(lease.job_id, AHEAD_SECONDS + 30)
+    began = (await service.job(lease.job_id)).due_at + timedelta(milliseconds=2.5)
+    await service.report(
+        actors.worker, starts=[Start(job_id=lease.job_id, attempt=1, started_at=began)]
+    )
+    assert (await service.job(lease.job_id)).started_at == began
+    (execution,) = await service.stores.jobs.executions_of(lease.job_id)
+    assert execution["started_at"] == began
+
+
 async def test_a_job_created_after_its_time_is_late_from_its_creation(actors: Actors) -> None:
     """R24: nobody can start what is not there."""
     service = actors.service

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from tests.unit.worker.engine_bench import a_type, quick, running, soon
 from tests.unit.worker.fake_job_service import FakeJobService
@@ -41,6 +42,7 @@ async def test_the_same_record_a_hundred_times_runs_once(service: FakeJobService
         for _ in range(100):
             bench.dispatch(job)
         await bench.until(lambda: job.ends and bench.prefix() == 100, "all decided")
+        await bench.until(lambda: not bench.engine.table.get((job.id, 1)), "answered")
         bench.dispatch(job)
         assert bench.prefix() == 101
         assert len(job.ends) == 1
@@ -106,6 +108,17 @@ async def test_a_held_job_never_starts_early(service: FakeJobService) -> None:
             assert job.started_at is not None
             assert job.started_at >= job.due_at
             assert job.history == ["held", "started", "succeeded"]
+
+
+async def test_the_due_time_of_a_record_is_not_believed(service: FakeJobService) -> None:
+    """R5: a record that says "due long ago" starts nothing before the due time that the lease brings."""
+    async with running(service, QUICK) as bench:
+        job = service.add("QUICK", {}, due_at=soon(HOLD_SECONDS))
+        bench.dispatch(replace(job, due_at=soon(-60)))
+        await bench.until(lambda: job.ends, "ran")
+        assert job.history == ["held", "started", "succeeded"]
+        assert job.started_at is not None
+        assert job.started_at >= job.due_at
 
 
 async def test_a_due_job_without_a_slot_is_given_back(service: FakeJobService) -> None:

@@ -1,12 +1,28 @@
 """The node: comparison, death, drain."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
+from shared.contracts.nodes import Holdings, Registered, RegisterNode
+from shared.contracts.states import NodeRole
+from shared.kernel.ids import new_id
+from shared.runtime.settings import JobServiceAddress
+from tests.unit.shared.hand_clock import NOON, HandClock
 from tests.unit.worker.engine_bench import a_type, quick, running, soon
 from tests.unit.worker.fake_job_service import FakeJobService
 from tests.unit.worker.test_run import Deaf, polite, sleepy
+from worker_service.clients.job_service import JobServiceClient
+from worker_service.domain.attempts import AttemptTable
+from worker_service.domain.execution_log import ExecutionLog
+from worker_service.domain.node import Membership
 from worker_service.handler_api import Context
+from worker_service.operations.keep_node import KeepNode
+
+if TYPE_CHECKING:
+    from shared.runtime.session import Renewer
+    from worker_service.operations.ports import JobService
+    from worker_service.operations.run_attempts import RunAttempts
 
 QUICK = a_type("QUICK", quick)
 SLEEPY = a_type("SLEEPY", sleepy)
@@ -39,6 +55,70 @@ async def test_a_comparison_releases_what_is_unknown_here(service: FakeJobServic
         assert bench.prefix() == 1
 
 
+async def test_a_comparison_leaves_alone_what_was_granted_while_it_was_asked(
+    service: FakeJobService,
+) -> None:
+    """R2: the answer was given before the lease, so that it does not name it is no difference."""
+    async with running(service, SLEEPY) as bench:
+        engine = bench.engine
+        node = engine.membership.node
+        assert node is not None
+        job = service.add("SLEEPY", {}, due_at=soon(60))
+
+        class GrantedMeanwhile(JobServiceClient):
+            async def compare(self, node: UUID) -> Holdings:
+                reply = await super().compare(node)
+                bench.dispatch(job)
+                await bench.until(lambda: engine.table.held_by(as_node), "granted")
+                return reply
+
+        as_node, engine._calls = node, GrantedMeanwhile(JobServiceAddress(url=service.url))
+        compare, _ = engine._duties(node)
+        assert await compare.run_once() == {"stopped": 0, "released": 0}
+        assert engine.table.get((job.id, 1)) is not None
+        await engine._calls.close()
+
+
+async def test_a_session_counts_from_before_the_registration_was_asked() -> None:
+    """R5: the answer came 4 s later; the database may have counted since the request left."""
+    clock = HandClock()
+    asked_at = clock.now
+
+    class Slow:
+        async def register(self, request: RegisterNode) -> Registered:
+            clock.now += 4
+            return Registered(live=True, ttl_seconds=10.0, now=NOON)
+
+    class NoRenewals:
+        def start(self) -> None:
+            return None
+
+        stop = start
+
+    calls, membership, table = cast("JobService", Slow()), Membership(), AttemptTable()
+    keeper = KeepNode(
+        calls=calls,
+        membership=membership,
+        table=table,
+        runs=cast("RunAttempts", None),
+        log=ExecutionLog(),
+        clock=clock.database,
+        now=clock,
+        new_id=new_id,
+        registration=lambda node: RegisterNode(
+            node=node, role=NodeRole.WORKER, address="http://127.0.0.1:1", version="test"
+        ),
+        renewing=lambda session, on_dead: cast("Renewer", NoRenewals()),
+        duties=lambda node: [],
+    )
+    assert await keeper.run_once() == {"registered": 1}
+    clock.now = asked_at + 10.0 - 0.25
+    assert membership.may_start()
+    clock.now = asked_at + 10.0
+    assert not membership.may_start()
+    await keeper.close()
+
+
 async def test_a_dead_node_is_followed_by_a_new_one(service: FakeJobService) -> None:
     """DESIGN 4.6, 4.7: handlers are stopped; a late finish goes out under the old id and changes
     nothing.
@@ -68,7 +148,7 @@ async def test_a_held_one_of_a_dead_node_never_starts(service: FakeJobService) -
         await bench.until(lambda: job.node, "held")
         service.kill_nodes()
         await bench.until(lambda: len(service.live) == 2, "registered anew")
-        assert bench.engine.table.get((job.id, 1)) is None
+        await bench.until(lambda: not bench.engine.table.get((job.id, 1)), "dropped")
         assert job.history == ["held"]
 
 

@@ -87,12 +87,16 @@ def test_a_topic_made_anew_starts_at_zero() -> None:
 
 
 def test_positions_name_every_assigned_topic_partition() -> None:
-    """R21: committed and end offsets go out with each renewal; an unknown committed offset is 0."""
+    """R21: committed and end offsets go out with each renewal; an unknown committed offset is 0, so that no
+    record counts as passed that nobody decided.
+    """
     book = OffsetBook()
-    book.assigned([0, 1])
+    book.assigned([0, 1, 2])
+    book.read(2, 7)
     book.read(1, 41).decided()
     book.committed(book.generation, {1: 42})
     assert [(p.topic_partition, p.committed, p.end) for p in book.positions()] == [
         (0, 0, 0),
         (1, 42, 42),
+        (2, 0, 8),
     ]

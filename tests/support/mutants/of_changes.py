@@ -1,6 +1,6 @@
-"""The guards of what a change may do, and when: fences, R10 to R20."""
+"""Mutants of what a change may do, and when: fences, R10 to R20."""
 
-from tests.support.guard_list import (
+from tests.support.mutants.mutant import (
     A_CANCEL,
     CLAIMS,
     EFFECTS,
@@ -11,11 +11,11 @@ from tests.support.guard_list import (
     MEETING,
     POSTGRES,
     RETENTION,
-    Guard,
+    Mutant,
 )
 
-GUARDS = (
-    Guard(
+MUTANTS = (
+    Mutant(
         "R10",
         "a stale version moves nothing",
         f"{POSTGRES}/client_changes.py",
@@ -27,7 +27,7 @@ GUARDS = (
         ),
         A_CANCEL,
     ),
-    Guard(
+    Mutant(
         "R10",
         "side effects are driven by the guarded row",
         f"{POSTGRES}/client_changes.py",
@@ -36,7 +36,7 @@ GUARDS = (
         (f"{EFFECTS}::test_a_stale_version_moves_nothing[cancel]",),
         A_CANCEL,
     ),
-    Guard(
+    Mutant(
         "R10",
         "an end is for the attempt that holds the job",
         f"{POSTGRES}/reports.py",
@@ -44,7 +44,7 @@ GUARDS = (
         "AND j.node = $1\n      AND (j.status = 'RUNNING' OR",
         (f"{FENCING}::test_an_old_attempt_changes_nothing[running-_finish]",),
     ),
-    Guard(
+    Mutant(
         "R10",
         "an end is from the node that holds the job",
         f"{POSTGRES}/reports.py",
@@ -55,7 +55,7 @@ GUARDS = (
             f"{FENCING}::test_another_node_changes_nothing[held-_cancelled]",
         ),
     ),
-    Guard(
+    Mutant(
         "R10",
         "a start is for the attempt that holds the job",
         f"{POSTGRES}/reports.py",
@@ -63,7 +63,7 @@ GUARDS = (
         "AND j.status = 'SCHEDULED' AND j.node = $1",
         (f"{FENCING}::test_an_old_attempt_changes_nothing[held-_start]",),
     ),
-    Guard(
+    Mutant(
         "R10",
         "a start is from the node that holds the job",
         f"{POSTGRES}/reports.py",
@@ -71,7 +71,7 @@ GUARDS = (
         "AND j.status = 'SCHEDULED' AND j.attempt = t.attempt",
         (f"{FENCING}::test_another_node_changes_nothing[held-_start]",),
     ),
-    Guard(
+    Mutant(
         "R10",
         "a release is for the attempt that holds the job",
         f"{POSTGRES}/leases.py",
@@ -79,7 +79,7 @@ GUARDS = (
         "AND j.status IN ('RUNNING', 'SCHEDULED') AND j.node = $1",
         (f"{FENCING}::test_an_old_attempt_changes_nothing[running-_release]",),
     ),
-    Guard(
+    Mutant(
         "R2",
         "a release is from the node that holds the job",
         f"{POSTGRES}/leases.py",
@@ -90,7 +90,7 @@ GUARDS = (
             f"{LEASES}::test_what_a_node_holds_unknowingly_it_can_release_and_no_more",
         ),
     ),
-    Guard(
+    Mutant(
         "R11",
         "batches lock in the order of ids",
         f"{POSTGRES}/transition.py",
@@ -98,10 +98,18 @@ GUARDS = (
         "ORDER BY id DESC FOR UPDATE",
         tuple(
             f"{LOCKS}::test_a_batch_locks_the_smallest_id_first[{batch}]"
-            for batch in ("_lease-False", "_decline-False", "_reap_scheduler-False")
+            for batch in ("_decline-False", "_reap_scheduler-False")
         ),
     ),
-    Guard(
+    Mutant(
+        "R11",
+        "a lease locks in the order of ids",
+        f"{POSTGRES}/leases.py",
+        "AND (SELECT count(*) FROM paused) = 1 ORDER BY id FOR UPDATE",
+        "AND (SELECT count(*) FROM paused) = 1 ORDER BY id DESC FOR UPDATE",
+        (f"{LOCKS}::test_a_batch_locks_the_smallest_id_first[_lease-False]",),
+    ),
+    Mutant(
         "R11",
         "a report locks for starts and ends at once",
         f"{POSTGRES}/reports.py",
@@ -109,7 +117,7 @@ GUARDS = (
         "if False:",
         (f"{LOCKS}::test_a_batch_locks_the_smallest_id_first[_start_and_end-True]",),
     ),
-    Guard(
+    Mutant(
         "R11",
         "looking again later waits for nobody",
         f"{POSTGRES}/overdue.py",
@@ -117,7 +125,7 @@ GUARDS = (
         "AND worker IS NULL FOR UPDATE",
         (f"{LOCKS}::test_looking_again_later_waits_for_no_lease",),
     ),
-    Guard(
+    Mutant(
         "R11",
         "a claim skips jobs that others have locked",
         f"{POSTGRES}/claims.py",
@@ -125,7 +133,7 @@ GUARDS = (
         "ORDER BY j.id FOR UPDATE OF j",
         (f"{CLAIMS}::test_a_claim_skips_a_job_that_somebody_is_changing",),
     ),
-    Guard(
+    Mutant(
         "R11",
         "a claim skips due rows that others have locked",
         f"{POSTGRES}/claims.py",
@@ -133,7 +141,7 @@ GUARDS = (
         "LIMIT shelf.most FOR UPDATE\n    ) AS d LIMIT $6",
         (f"{CLAIMS}::test_two_schedulers_share_what_is_due",),
     ),
-    Guard(
+    Mutant(
         "R12",
         "`from` is read under the lock",
         f"{POSTGRES}/reaping.py",
@@ -141,7 +149,7 @@ GUARDS = (
         "SET prev_status = (SELECT o.status FROM jobs AS o WHERE o.id = j.id), status = {_BECOMES}",
         (f"{MEETING}::test_from_is_right_when_the_reaper_waits_for_a_start",),
     ),
-    Guard(
+    Mutant(
         "R13",
         "a day with an unsettled job is not dropped",
         f"{POSTGRES}/partitions.py",
@@ -149,7 +157,7 @@ GUARDS = (
         "SELECT ",
         (f"{RETENTION}::test_a_day_with_an_unsettled_job_is_not_dropped[_created]",),
     ),
-    Guard(
+    Mutant(
         "R13",
         "a day is dropped only when none of its jobs is left",
         "job_service/duties/retain.py",
@@ -157,7 +165,7 @@ GUARDS = (
         "if whole:",
         (f"{RETENTION}::test_a_dead_letter_that_is_retried_meanwhile_keeps_its_day",),
     ),
-    Guard(
+    Mutant(
         "R14",
         "the mark looks at the amnesty",
         f"{POSTGRES}/reaping.py",
@@ -165,7 +173,7 @@ GUARDS = (
         "< clock_timestamp() AND $2::float8 > 0",
         (f"{MARKING}::test_nobody_is_marked_during_an_amnesty",),
     ),
-    Guard(
+    Mutant(
         "R17",
         "a terminal state is not left",
         f"{POSTGRES}/migrations/versions/0001_pre_core.py",
@@ -173,7 +181,7 @@ GUARDS = (
         "STOPPED>ABANDONED, SUCCESS>RUNNING,",
         (f"{FENCING}::test_the_database_refuses_what_the_table_of_states_does_not_know",),
     ),
-    Guard(
+    Mutant(
         "R20",
         "an end knows of the cancel",
         f"{POSTGRES}/reports.py",
@@ -184,7 +192,7 @@ GUARDS = (
             f"{MEETING}::test_a_cancel_that_commits_first_is_not_forgotten[_snooze]",
         ),
     ),
-    Guard(
+    Mutant(
         "R20",
         "a release knows of the cancel",
         f"{POSTGRES}/leases.py",
@@ -192,7 +200,7 @@ GUARDS = (
         "status = 'SCHEDULED',\n",
         (f"{MEETING}::test_a_cancel_that_commits_first_is_not_forgotten[_release]",),
     ),
-    Guard(
+    Mutant(
         "R20",
         "the reaper knows of the cancel",
         f"{POSTGRES}/reaping.py",

@@ -1,17 +1,17 @@
-"""The guards of who is granted what: R1 to R9."""
+"""Mutants of who is granted what: R1 to R9."""
 
-from tests.support.guard_list import (
+from tests.support.mutants.mutant import (
     CLAIMS,
     FENCING,
     LEASES,
     MARKING,
     ONE_ATTEMPT,
     POSTGRES,
-    Guard,
+    Mutant,
 )
 
-GUARDS = (
-    Guard(
+MUTANTS = (
+    Mutant(
         "R1",
         "a repeated lease is recognised",
         "job_service/operations/lease_attempts.py",
@@ -22,7 +22,7 @@ GUARDS = (
             f"{LEASES}::test_a_repeat_beside_the_first_is_answered_the_same",
         ),
     ),
-    Guard(
+    Mutant(
         "R1",
         "a lease takes no leased job",
         f"{POSTGRES}/leases.py",
@@ -30,7 +30,7 @@ GUARDS = (
         "AND j.attempt = a.attempt\n      AND (j.expires_at",
         (f"{LEASES}::test_a_repeat_is_answered_as_the_first_was[held]",),
     ),
-    Guard(
+    Mutant(
         "R1",
         "a lease is for this attempt",
         f"{POSTGRES}/leases.py",
@@ -38,7 +38,7 @@ GUARDS = (
         "AND j.node IS NULL\n      AND (j.expires_at",
         (f"{LEASES}::test_an_old_attempt_and_an_unknown_job_are_refused",),
     ),
-    Guard(
+    Mutant(
         "R3",
         "a report is a repeat only with the same outcome",
         "job_service/operations/report_attempts.py",
@@ -46,7 +46,7 @@ GUARDS = (
         'and row["result_hash"] is not None:',
         (f"{FENCING}::test_another_outcome_after_the_accepted_one_is_late",),
     ),
-    Guard(
+    Mutant(
         "R3",
         "a late report is noted once",
         f"{POSTGRES}/reports.py",
@@ -54,7 +54,7 @@ GUARDS = (
         "  AND NOT e.notes @> jsonb_build_array(1, ",
         (f"{FENCING}::test_a_report_after_the_reap_is_late_and_noted_once",),
     ),
-    Guard(
+    Mutant(
         "R4",
         "the lease locks the node's row",
         f"{POSTGRES}/leases.py",
@@ -66,7 +66,7 @@ GUARDS = (
             f"{MARKING}::test_a_node_that_leaves_waits_for_its_open_lease",
         ),
     ),
-    Guard(
+    Mutant(
         "R4",
         "the lease locks it live",
         f"{POSTGRES}/leases.py",
@@ -77,7 +77,7 @@ GUARDS = (
             f"{MARKING}::test_a_node_once_dead_stays_dead",
         ),
     ),
-    Guard(
+    Mutant(
         "R4",
         "the claim locks the node's row",
         f"{POSTGRES}/claims.py",
@@ -88,7 +88,7 @@ GUARDS = (
             f"{MARKING}::test_a_claim_that_waits_for_the_mark_takes_nothing",
         ),
     ),
-    Guard(
+    Mutant(
         "R4",
         "a renewal does not wait for a lease",
         f"{POSTGRES}/leases.py",
@@ -99,7 +99,7 @@ GUARDS = (
             f"{MARKING}::test_two_leases_of_one_node_do_not_wait_for_each_other",
         ),
     ),
-    Guard(
+    Mutant(
         "R4",
         "the mark waits for leases and claims",
         f"{POSTGRES}/reaping.py",
@@ -110,7 +110,7 @@ GUARDS = (
             f"{MARKING}::test_a_claim_that_commits_between_mark_and_move_is_armed_again",
         ),
     ),
-    Guard(
+    Mutant(
         "R4",
         "what a dead node holds is looked for again each round",
         "job_service/duties/reap.py",
@@ -118,7 +118,7 @@ GUARDS = (
         "taken = await self._store.take_back(BATCH) if dead else []",
         (f"{MARKING}::test_what_a_dead_node_still_holds_is_looked_for_each_round",),
     ),
-    Guard(
+    Mutant(
         "R4",
         "only a dead holder's jobs are taken back",
         f"{POSTGRES}/reaping.py",
@@ -126,7 +126,7 @@ GUARDS = (
         "",
         (f"{MARKING}::test_two_reapers_take_a_job_back_once",),
     ),
-    Guard(
+    Mutant(
         "R6",
         "a lease takes the due row along",
         f"{POSTGRES}/leases.py",
@@ -134,15 +134,15 @@ GUARDS = (
         "off_the_shelf AS (DELETE FROM due WHERE false AND job_id",
         (f"{LEASES}::test_the_lease_of_an_armed_job_takes_its_due_row",),
     ),
-    Guard(
+    Mutant(
         "R6",
         "a lease locks its jobs by a statement of its own",
         f"{POSTGRES}/leases.py",
-        "            await raw.execute(LOCK, ids)\n            granted",
+        "            await raw.execute(LOCK_BESIDE_PAUSES, ids)\n            granted",
         "            granted",
         (f"{LEASES}::test_a_lease_that_waits_for_the_arming_takes_its_due_row",),
     ),
-    Guard(
+    Mutant(
         "R6",
         "a leased job is not armed again",
         f"{POSTGRES}/reaping.py",
@@ -150,7 +150,7 @@ GUARDS = (
         "WHERE j.id = ANY ($1::uuid[])",
         (f"{MARKING}::test_a_lease_that_commits_first_keeps_its_job_from_being_armed",),
     ),
-    Guard(
+    Mutant(
         "R7",
         "a claim raises the attempt",
         f"{POSTGRES}/claims.py",
@@ -159,7 +159,7 @@ GUARDS = (
         (f"{CLAIMS}::test_every_entry_into_scheduled_raises_the_attempt",),
         ONE_ATTEMPT,
     ),
-    Guard(
+    Mutant(
         "R7",
         "a claim of an armed job does not",
         f"{POSTGRES}/claims.py",
@@ -171,19 +171,19 @@ GUARDS = (
         ),
         ONE_ATTEMPT,
     ),
-    Guard(
+    Mutant(
         "R7",
         "whatever makes a job runnable arms due",
         f"{POSTGRES}/transition.py",
-        "SELECT id, job_type, band, dispatch_at FROM moved WHERE arms",
-        "SELECT id, job_type, band, dispatch_at FROM moved WHERE arms AND false",
+        "SELECT id, job_type, band, dispatch_at, status FROM moved WHERE arms",
+        "SELECT id, job_type, band, dispatch_at, status FROM moved WHERE arms AND false",
         tuple(
             f"{CLAIMS}::test_whatever_makes_a_job_runnable_has_it_claimed_again[{way}]"
             for way in ("snoozed", "failed", "released", "lost")
         ),
         ONE_ATTEMPT,
     ),
-    Guard(
+    Mutant(
         "R8",
         "an overtaken request claims nothing",
         f"{POSTGRES}/claims.py",
@@ -194,7 +194,7 @@ GUARDS = (
             f"{CLAIMS}::test_an_overtaken_long_poll_claims_nothing",
         ),
     ),
-    Guard(
+    Mutant(
         "R8",
         "what was not acknowledged is sent again",
         f"{POSTGRES}/claims.py",
@@ -202,7 +202,7 @@ GUARDS = (
         "WHERE i.scheduler = $1 AND i.claim_seq > $2 AND false",
         (f"{CLAIMS}::test_what_was_not_acknowledged_is_sent_again",),
     ),
-    Guard(
+    Mutant(
         "R9",
         "a due row must equal its job's time",
         f"{POSTGRES}/claims.py",
@@ -210,7 +210,7 @@ GUARDS = (
         "WHERE j.band = p.band",
         (f"{CLAIMS}::test_a_stale_due_row_dispatches_nothing",),
     ),
-    Guard(
+    Mutant(
         "R9",
         "a due row must equal its job's band",
         f"{POSTGRES}/claims.py",
@@ -218,7 +218,7 @@ GUARDS = (
         "WHERE j.dispatch_at = p.dispatch_at",
         (f"{CLAIMS}::test_a_due_row_of_another_band_dispatches_nothing",),
     ),
-    Guard(
+    Mutant(
         "R9",
         "no leased job is claimed",
         f"{POSTGRES}/claims.py",

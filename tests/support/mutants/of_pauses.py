@@ -1,12 +1,12 @@
-"""The guards of a pause: who waits for it, and what it takes back."""
+"""Mutants of a pause: who waits for it, and what it takes back."""
 
-from tests.support.guard_list import HERE, POSTGRES, Guard
+from tests.support.mutants.mutant import HERE, POSTGRES, Mutant
 
 PAUSES = f"{HERE}/test_pauses.py"
 GOES_ON = f"{PAUSES}::test_held_and_running_jobs_go_on"
 
-GUARDS = (
-    Guard(
+MUTANTS = (
+    Mutant(
         "R23",
         "a paused type has no credit",
         "job_service/domain/credits.py",
@@ -17,7 +17,7 @@ GUARDS = (
         ),
         GOES_ON,
     ),
-    Guard(
+    Mutant(
         "R23",
         "a claim looks at pauses again, under their lock",
         f"{POSTGRES}/claims.py",
@@ -29,7 +29,7 @@ GUARDS = (
         ),
         GOES_ON,
     ),
-    Guard(
+    Mutant(
         "R23",
         "a lease gives nothing of a paused type",
         f"{POSTGRES}/leases.py",
@@ -41,7 +41,7 @@ GUARDS = (
         ),
         GOES_ON,
     ),
-    Guard(
+    Mutant(
         "R23",
         "a pause waits for leases and claims that may not have seen it",
         f"{POSTGRES}/job_types.py",
@@ -53,7 +53,7 @@ GUARDS = (
         ),
         GOES_ON,
     ),
-    Guard(
+    Mutant(
         "R23",
         "a refusal takes the job back",
         "job_service/operations/lease_attempts.py",
@@ -62,7 +62,7 @@ GUARDS = (
         (f"{PAUSES}::test_a_lease_that_waits_for_a_pause_is_refused",),
         GOES_ON,
     ),
-    Guard(
+    Mutant(
         "R23",
         "nothing is taken back of a type that was resumed",
         f"{POSTGRES}/job_types.py",

@@ -1,7 +1,7 @@
-"""What a guard is, and where the tests are that fail without one.
+"""What a mutant is, and where the tests are that catch it.
 
-A guard is taken out by replacing a text that occurs once in its file. Where that is not possible without making
-the statement illegal, it is weakened instead.
+A mutant is made by replacing a text that occurs once in its file. Where a guard cannot be taken out without
+making a statement illegal, it is weakened instead.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ A_CANCEL = f"{MEETING}::test_from_is_right_when_a_start_comes_between"
 
 
 @dataclass(frozen=True)
-class Guard:
-    """`text` stands once in `file`; with `replacement` in its place each of `tests` must fail and `control`
-    must pass."""
+class Mutant:
+    """`text` stands once in `file`; with `replacement` in its place `what` does not hold any more: each of
+    `tests` must fail and `control` must pass."""
 
     rule: str
     what: str
