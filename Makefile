@@ -89,7 +89,7 @@ compose-test: setup ## the containers: build, run, kill, scale; needs a Docker e
 	@TESTS_ON=docker $(BIN)/pytest -s tests/compose
 
 ##@ Show it
-.PHONY: counts lateness rules mutants
+.PHONY: counts lateness rules mutants failpoints
 counts: setup ## statements, round trips and records for each job: into docs/counts.md
 	@$(BIN)/python -m bench.count_per_job --write
 
@@ -98,6 +98,9 @@ lateness: setup ## how late 1,000 jobs begin, by the clock of an outside sink
 
 rules: setup ## which test guards which rule of the protocol
 	@$(BIN)/python -m tests.support.rules
+
+failpoints: setup ## what failpoints cost while they are off, as a share of what a job costs
+	@$(BIN)/python -m bench.failpoints
 
 mutants: setup ## take each guard of the protocol out: a test must fail without it
 	@$(BIN)/python -m tests.support.mutants

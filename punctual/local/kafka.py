@@ -46,6 +46,8 @@ share.coordinator.state.topic.num.partitions=4
 auto.create.topics.enable=false
 delete.topic.enable=true
 group.initial.rebalance.delay.ms=0
+# A member may ask for a shorter session than 6 s: then a group goes on sooner after a member was killed.
+group.min.session.timeout.ms=1000
 
 # After a kill the broker waits for its own old session: 3 s instead of 9.
 broker.session.timeout.ms=3000

@@ -50,9 +50,11 @@ class Load:
         *,
         sleep_ms: tuple[int, int] = (200, 2_000),
         due: tuple[float, float] | None = None,
+        **payload: Any,
     ) -> None:
         """Begin to create `count` SINK jobs that sleep a random time between `sleep_ms`, due now or spread
-        evenly between two moments (seconds since 1970). `ids` waits for the answers.
+        evenly between two moments (seconds since 1970), with more in their payload. `ids` waits for the
+        answers.
         """
         for n in range(count):
             body: dict[str, Any] = {
@@ -61,6 +63,7 @@ class Load:
                 "payload": {
                     "port": self._sink_port,
                     "sleep_ms": self._random.randint(*sleep_ms),
+                    **payload,
                 },
             }
             if due is not None:

@@ -8,20 +8,22 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from worker_service.handler_api import Context, job_type
+from worker_service.handler_api import Context, Fail, job_type
 
 _sockets: dict[int, socket.socket] = {}
 _lock = threading.Lock()
 
 
 class Payload(BaseModel):
-    """Where the sink listens, how long to work afterwards, and whether to tell when that is cut short."""
+    """Where the sink listens, how long to work afterwards, whether to tell when that is cut short, and whether
+    to fail once."""
 
     model_config = ConfigDict(extra="forbid")
 
     port: int
     sleep_ms: int = 0
     tell_cancel: bool = False
+    fail_once: bool = False
 
 
 def _tell(port: int, **said: Any) -> None:
@@ -34,7 +36,7 @@ def _tell(port: int, **said: Any) -> None:
 
 @job_type("SINK", payload=Payload)
 async def run(payload: Payload, context: Context) -> None:
-    """Tell, then sleep."""
+    """Tell, then sleep, then fail if it is to."""
     _tell(payload.port, job=str(context.job_id), attempt=context.attempt)
     try:
         await asyncio.sleep(payload.sleep_ms / 1000)
@@ -42,3 +44,5 @@ async def run(payload: Payload, context: Context) -> None:
         if payload.tell_cancel:
             _tell(payload.port, job=str(context.job_id), attempt=context.attempt, cancelled=True)
         raise
+    if payload.fail_once and context.failures == 0:
+        raise Fail("as the test wants it", retry=True)
