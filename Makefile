@@ -89,12 +89,15 @@ compose-test: setup ## the containers: build, run, kill, scale; needs a Docker e
 	@TESTS_ON=docker $(BIN)/pytest -s tests/compose
 
 ##@ Show it
-.PHONY: counts lateness rules mutants failpoints
+.PHONY: counts lateness audit-bench rules mutants failpoints
 counts: setup ## statements, round trips and records for each job: into docs/counts.md
 	@$(BIN)/python -m bench.count_per_job --write
 
 lateness: setup ## how late 1,000 jobs begin, by the clock of an outside sink
 	@$(BIN)/python -m bench.lateness --jobs 1000 --rate 50
+
+audit-bench: setup ## time and memory of an audit over a million rows of history
+	@$(BIN)/python -m bench.audit
 
 rules: setup ## which test guards which rule of the protocol
 	@$(BIN)/python -m tests.support.rules

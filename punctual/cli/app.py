@@ -11,8 +11,8 @@ app = App(
     name="punctual",
     help="Create, watch and steer jobs of Punctual.",
     help_epilogue=(
-        "Exit codes: 0 done; 1 the answer is no (the job did not succeed, its state refuses the verb);"
-        " 2 could not do it (bad input, no answer, waited in vain)."
+        "Exit codes: 0 done; 1 the answer is no (the job did not succeed, its state refuses the verb,"
+        " a promise is broken); 2 could not do it (bad input, no answer, waited in vain)."
     ),
     help_format="plaintext",
     version=lambda: f"punctual {version('punctual')}",
@@ -21,3 +21,13 @@ app = App(
 app.command("punctual.cli.jobs:app", name="job", help="Create, read and steer jobs.")
 app.command("punctual.cli.nodes:app", name="node", help="Schedulers and workers.")
 app.command("punctual.cli.job_types:app", name="type", help="Job types: what workers can run.")
+app.command(
+    "punctual.audit.command:audit",
+    name="audit",
+    help="""Re-compute the promises from what the database holds.
+
+Reads one snapshot, read only, and changes nothing; a replica will do.
+Names each job of which a promise is broken, with the rows that break it,
+and says what data alone cannot tell (docs/audit.md).
+""",
+)

@@ -9,7 +9,7 @@
 7. `http://127.0.0.1:8080`
 
 The profile file is `$XDG_CONFIG_HOME/punctual/config.toml`, by default `~/.config/punctual/config.toml`:
-a table `[profiles.NAME]` with `url = "…"` for each.
+a table `[profiles.NAME]` with `url = "…"` for each. `database = "…"` beside it is for `punctual audit`.
 """
 
 import tomllib
@@ -66,10 +66,11 @@ def find(
     if environ.get(PROFILE_NAME):
         return _by_profile(environ[PROFILE_NAME], PROFILE_NAME, environ, read)
     file = config_file(environ)
-    if DEFAULT_PROFILE in (known := _profiles(file, read)):
+    if DEFAULT_PROFILE in (known := profiles(file, read)):
         return _of(known, DEFAULT_PROFILE, file)
-    local = _local_stack(state_dir() / "endpoints.env", read)
-    return local or _place(DEFAULT_URL, "the default")
+    local = state_dir() / "endpoints.env"
+    url = endpoint("JOB_SERVICE_URL", local, read)
+    return _place(DEFAULT_URL, "the default") if url is None else _place(url, str(local))
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
@@ -108,7 +109,7 @@ def _place(url: str, said_by: str) -> Place:
 
 def _by_profile(name: str, said_by: str, environ: Mapping[str, str], read: Read) -> Place:
     file = config_file(environ)
-    known = _profiles(file, read)
+    known = profiles(file, read)
     if name not in known:
         there = f"it has {', '.join(sorted(known))}" if known else "it has no profiles"
         add = f'add [profiles.{name}] with url = "…"'
@@ -124,7 +125,12 @@ def _of(known: Mapping[str, Any], name: str, file: Path) -> Place:
     return _place(url, f"profile {name} of {file}")
 
 
-def _profiles(file: Path, read: Read) -> dict[str, Any]:
+def profiles(file: Path, read: Read) -> dict[str, Any]:
+    """The tables of the profile file, by name; none where there is no such file.
+
+    Raises:
+        BadInput: it is no profile file.
+    """
     try:
         content = tomllib.loads(read(file))
     except (FileNotFoundError, NotADirectoryError):
@@ -139,13 +145,11 @@ def _profiles(file: Path, read: Read) -> dict[str, Any]:
     return profiles
 
 
-def _local_stack(file: Path, read: Read) -> Place | None:
+def endpoint(name: str, file: Path, read: Read) -> str | None:
+    """What the local stack wrote down under that name, if one is up."""
     try:
         lines = read(file).splitlines()
     except (OSError, ValueError):
         return None
-    for line in lines:
-        name, sign, value = line.partition("=")
-        if name == "JOB_SERVICE_URL" and sign and value:
-            return _place(value, str(file))
-    return None
+    found = (line.partition("=") for line in lines)
+    return next((value for key, sign, value in found if key == name and sign and value), None)

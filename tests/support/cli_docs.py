@@ -26,12 +26,10 @@ _VERB_ITSELF = ("--help", "-h", "--version")
 
 
 def verbs() -> list[tuple[str, ...]]:
-    """Every verb by its words."""
-    return [
-        (group, verb)
-        for group in _commands(app)
-        for verb in _commands(app.resolved_commands()[group])
-    ]
+    """Every verb by its words: those of groups, then those that stand alone."""
+    groups = {name: _commands(app.resolved_commands()[name]) for name in _commands(app)}
+    of_groups = [(group, verb) for group, verbs in groups.items() for verb in verbs]
+    return [*of_groups, *((name,) for name, verbs in groups.items() if not verbs)]
 
 
 def help_of(words: tuple[str, ...]) -> str:
