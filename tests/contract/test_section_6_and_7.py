@@ -39,6 +39,18 @@ def test_every_verb_takes_json_and_exit_codes(stack: RunningStack, done: dict[st
     assert (told.returncode, json.loads(told.stdout)["success"]) == (2, False)
 
 
+def test_the_audit_of_a_stack(stack: RunningStack, done: dict[str, Any]) -> None:
+    """`punctual audit [--database URL] [--since TIME] [--json]`: JSON `{"ok", "jobs", "rows", "checked":
+    ["I5",…], "notChecked": [{"id","why"}], "violations": [{"id","jobId","text","rows"}]}`."""
+    told = punctual(stack, "audit", "--database", stack.stack.plan.database_url)
+    answer = json.loads(told.stdout)
+    assert (told.returncode, answer["ok"], answer["violations"]) == (0, True, [])
+    assert answer["jobs"] >= 1
+    assert answer["rows"] >= 4
+    assert "I5" in answer["checked"]
+    assert all(one.keys() == {"id", "why"} for one in answer["notChecked"])
+
+
 TABLES = {
     "jobs": "id name job_type status due_at scheduled_time attempt failures lost version created_at updated_at",
     "job_history": "job_id version from_status to_status attempt node reason actor at",

@@ -1,7 +1,7 @@
 """The real SQL against a model: any sequence of what clients, schedulers, workers, duties and time can do.
 
 After each step every job is what the model says and has its one narrow row (R6); at the end the histories are
-complete and legal and the counts are right (G3, G4, G7).
+complete and legal and the counts are right (G3, G4, G7), and `punctual audit` finds nothing.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from job_service.operations.problems import IllegalTransition, LeaseLost, Versio
 from shared.contracts.states import JobStatus as S
 from shared.contracts.states import Outcome
 from shared.runtime.settings import Claim, LeaseTimes, Retry
+from tests.support.auditing import assert_clean
 from tests.support.job_model_check import agree, settle
 from tests.support.job_model_world import LOOKAHEAD_SECONDS
 from tests.support.job_service import open_service
@@ -151,7 +152,11 @@ class JobMachine(ProtocolMachine):
             self.do(agree(self.service.raw, self.model))
 
     def teardown(self) -> None:
+        """Settled, and audited: whatever was done, no promise is broken once the duties had their turn."""
         self.do(settle(self.service.raw))
+        for duty in DUTIES:
+            self.does(duty)
+        self.do(assert_clean(self.service.url))
 
 
 def test_no_sequence_of_steps_breaks_the_books(database_url: str) -> None:

@@ -1,5 +1,5 @@
 """The verdict over a stack after a fault: what the database says of every job, against the promises (DESIGN
-section 2), and a second opinion from the sink that the handlers told.
+section 2), a second opinion from the sink that the handlers told, and the audit that users run.
 
 `judge` fails the test at the first broken promise and names the jobs; it returns figures to print.
 """
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
+from tests.support.auditing import assert_clean
 from tests.support.books import assert_counts, assert_histories, assert_one_narrow_row
 from tests.support.databases import CONNECT_LIMIT_SECONDS, STATEMENT_LIMIT_SECONDS, run_coroutine
 from tests.support.sink import Told
@@ -100,6 +101,7 @@ async def judge_database(
     _never_early(executions)
     if told is not None:
         _sink_agrees(list(told), jobs, executions)
+    await assert_clean(url)
     settled_at = max(job["finished_at"] for job in jobs.values()).timestamp()
     return Verdict(
         jobs=len(jobs),

@@ -1,9 +1,10 @@
-"""A job_service with a database of its own, whose books are checked when the test is over."""
+"""A job_service with a database of its own, whose books are checked, and audited, when the test is over."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.auditing import NOT_OF_CRANKED_SERVICES, assert_clean
 from tests.support.books import assert_counts, assert_histories, assert_one_narrow_row
 from tests.support.given import Actors
 from tests.support.job_service import Service, open_service
@@ -17,6 +18,7 @@ async def service(database_url: str) -> AsyncIterator[Service]:
         await assert_one_narrow_row(running.raw)
         await assert_histories(running.raw)
         await assert_counts(running.raw)
+        await assert_clean(running.url, but=NOT_OF_CRANKED_SERVICES)
 
 
 @pytest.fixture
