@@ -122,6 +122,7 @@ def _prepare_containers() -> None:
     also where these tests themselves run in a container."""
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
     os.environ["TESTCONTAINERS_HOST_OVERRIDE"] = HOST
+    os.environ["TESTCONTAINERS_CONNECTION_MODE"] = "docker_host"
 
 
 def _kafka_container() -> Iterator[str]:

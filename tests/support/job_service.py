@@ -336,10 +336,18 @@ WHERE datname = current_database() AND wait_event_type = 'Lock'
 
 
 @asynccontextmanager
-async def open_service(url: str, *, pool_size: int = 10, **sections: Any) -> AsyncIterator[Service]:
-    """A replica of job_service on that database; further sections of its settings by name."""
+async def open_service(
+    url: str, *, pool_size: int = 10, patience: float | None = None, **sections: Any
+) -> AsyncIterator[Service]:
+    """A replica of job_service on that database; further sections of its settings by name. With `patience` a
+    statement may wait so many seconds for a lock.
+    """
     given = {"claim": Claim(lookahead=LOOKAHEAD_SECONDS), **sections}
-    settings = JobServiceSettings(database=DatabaseSettings(url=url, pool_size=pool_size), **given)
+    database = DatabaseSettings(url=url, pool_size=pool_size)
+    if patience is not None:
+        waits = {"lock_timeout": patience, "statement_timeout": patience}
+        database = database.model_copy(update=waits)
+    settings = JobServiceSettings(database=database, **given)
     stores = make_stores(settings)
     bells = Bells(due=Doorbell(), cancels=Doorbell())
     connections = [await _connect(url)]

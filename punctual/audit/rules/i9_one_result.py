@@ -69,4 +69,4 @@ def _ambiguous(value: Any) -> bool:
         return any(map(_ambiguous, value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return value == 0 or abs(value) >= LARGE
+    return abs(value) >= LARGE or (isinstance(value, float) and value == 0)
