@@ -107,3 +107,14 @@ failpoints: setup ## what failpoints cost while they are off, as a share of what
 
 mutants: setup ## take each guard of the protocol out: a test must fail without it
 	@$(BIN)/python -m tests.support.mutants
+
+##@ Break it
+.PHONY: chaos chaos-random
+SEED ?= 1
+MINUTES ?= 3
+JOBS ?=
+chaos: setup ## faults from a seed under load, then a verdict: make chaos SEED=1 MINUTES=10
+	@$(BIN)/python -m tests.chaos.harness --seed $(SEED) --minutes $(MINUTES) $(if $(JOBS),--jobs $(JOBS))
+
+chaos-random: setup ## the same with a random seed, which it prints
+	@$(BIN)/python -m tests.chaos.harness --minutes $(MINUTES) $(if $(JOBS),--jobs $(JOBS))

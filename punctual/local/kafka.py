@@ -27,7 +27,7 @@ node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+advertised.listeners=PLAINTEXT://{host}:{advertised_port}
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={data}
@@ -56,13 +56,22 @@ broker.heartbeat.interval.ms=500
 
 
 class KafkaBroker:
-    """The process `kafka` of a state directory. Its data is in `kafka/` there and outlives it."""
+    """The process `kafka` of a state directory. Its data is in `kafka/` there and outlives it.
+
+    `advertised_port`: where it tells clients to find it, if that is not where it listens: a proxy's.
+    """
 
     def __init__(
-        self, root: Path, *, port: int | None = None, give_up: threading.Event | None = None
+        self,
+        root: Path,
+        *,
+        port: int | None = None,
+        advertised_port: int | None = None,
+        give_up: threading.Event | None = None,
     ) -> None:
         self.daemon = Daemon(root, "kafka")
         self.port = port or any_free()
+        self.advertised_port = advertised_port or self.port
         self._home = root.resolve() / "kafka"
         self._give_up = give_up
 
@@ -119,7 +128,8 @@ class KafkaBroker:
             _PROPERTIES.format(
                 host=HOST,
                 port=self.port,
-                controller_port=any_free({self.port}),
+                advertised_port=self.advertised_port,
+                controller_port=any_free({self.port, self.advertised_port}),
                 data=self._home / "data",
             )
         )

@@ -11,6 +11,7 @@ called from any thread.
 """
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,12 +33,13 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class TcpProxy:
     """Passes bytes both ways.
 
-    `delay_seconds` holds back each chunk in both directions. `freeze()` and `cut()` hold until
-    `heal()`.
+    `delay_seconds` holds back each chunk in both directions, and a random time up to
+    `jitter_seconds` more. `freeze()` and `cut()` hold until `heal()`; `reset()` drops once.
     """
 
     def __init__(self, *, upstream_port: int, upstream_host: str = HOST) -> None:
         self.delay_seconds = 0.0
+        self.jitter_seconds = 0.0
         self.port = 0
         self._refuse = False
         self._flowing = asyncio.Event()
@@ -78,14 +80,18 @@ class TcpProxy:
         self._refuse = True
         self._in_loop(self._drop_all)
 
+    def reset(self) -> None:
+        """Drop every connection that is open; new ones are served."""
+        self._in_loop(self._drop_all)
+
     def freeze(self) -> None:
         """Accept and pass nothing on until `heal()`, as a stopped process does."""
         self._in_loop(self._flowing.clear)
 
     def heal(self) -> None:
-        """Undo `cut`, `freeze` and `delay_seconds`."""
+        """Undo `cut`, `freeze`, `delay_seconds` and `jitter_seconds`."""
         self._refuse = False
-        self.delay_seconds = 0.0
+        self.delay_seconds = self.jitter_seconds = 0.0
         self._in_loop(self._flowing.set)
 
     def _in_loop(self, action: Callable[[], None]) -> None:
@@ -135,8 +141,8 @@ class TcpProxy:
             target.write_eof()
 
     async def _hold_back(self) -> None:
-        if self.delay_seconds:
-            await asyncio.sleep(self.delay_seconds)
+        if self.delay_seconds or self.jitter_seconds:
+            await asyncio.sleep(self.delay_seconds + random.uniform(0.0, self.jitter_seconds))
         await self._flowing.wait()
 
 

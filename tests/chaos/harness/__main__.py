@@ -1,0 +1,53 @@
+"""`python -m tests.chaos.harness --seed 1 --minutes 10`: one run and its verdict; exit code 1 on any violation.
+
+The records stay where `--records` says, and can be judged again by `python -m tests.chaos.checker DIRECTORY`.
+"""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.checker.verdict import judge_directory
+from tests.chaos.harness.run import Wanted, run
+
+JOBS_A_MINUTE = 2_100
+
+
+def main(arguments: list[str]) -> int:
+    """Run and judge; the exit code."""
+    given = _parser().parse_args(arguments)
+    seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
+    jobs = given.jobs or int(JOBS_A_MINUTE * given.minutes)
+    print(f"seed={seed} minutes={given.minutes:g} jobs={jobs}", flush=True)
+    records = given.records or Path(tempfile.mkdtemp(prefix="punctual-records-"))
+    records.mkdir(parents=True, exist_ok=True)
+    wanted = Wanted(seed, given.minutes * 60.0, jobs, given.quiet)
+    asyncio.run(run(wanted, records))
+    verdict = judge_directory(records)
+    print(verdict.table())
+    if given.records is None and not verdict.violations:
+        shutil.rmtree(records)
+    else:
+        print(f"records: {records}")
+    print(verdict.last_line())
+    return int(verdict.violations > 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.harness")
+    parser.add_argument("--seed", type=int, help="chooses the faults; a random one if not given")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--jobs", type=int, help="how many to create, spread over the minutes")
+    parser.add_argument("--records", type=Path, help="keep all records in this directory")
+    parser.add_argument(
+        "--quiet", type=float, default=90.0, help="seconds to wait for the last job to settle"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""CHAOS and CHAOS_BLOCKING: each call records its start, its effect and its end, in that order.
+
+The records go to a file of the process's own in the directory that `CHAOS_RECORDS` names, on the disk before
+the handler goes on. The effect is one HTTP request to the sink, with the fencing token and a key that is the
+same on every attempt.
+"""
+
+import asyncio
+import http.client
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from tests.chaos.harness.journal import Journal
+from worker_service.handler_api import Context, Fail, Snooze, job_type
+
+SINK_LIMIT_SECONDS = 5.0
+_random = random.SystemRandom()
+_journal: Journal | None = None
+
+
+class Payload(BaseModel):
+    """`ms`: how long to work, half of it before the effect. `how`: how the call ends."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sink: int
+    ms: int
+    path: Literal["fenced", "bare"]
+    how: Literal["ok", "fail-first", "fail", "snooze-first"] = "ok"
+
+
+def _note(what: str, context: Context, **values: Any) -> None:
+    """Made at the first call, so that a process which runs nothing leaves no file."""
+    global _journal
+    if _journal is None:
+        name = f"handlers-{os.getpid()}-{time.time_ns()}.jsonl"
+        _journal = Journal(Path(os.environ["CHAOS_RECORDS"]) / name, durable=True)
+    _journal.note(what, job=str(context.job_id), attempt=context.attempt, **values)
+
+
+def _note_start(context: Context) -> None:
+    told = structlog.get_context(context.log)  # type: ignore[arg-type]
+    _note(
+        "start",
+        context,
+        execution=str(context.execution_id),
+        node=told["node"],
+        due=context.due_at.timestamp(),
+        pid=os.getpid(),
+    )
+
+
+def _tell(payload: Payload, context: Context) -> int:
+    """The effect; the sink's answer."""
+    sink = http.client.HTTPConnection("127.0.0.1", payload.sink, timeout=SINK_LIMIT_SECONDS)
+    headers = {
+        "Fencing-Token": context.token,
+        "Idempotency-Key": context.idempotency_key("effect"),
+    }
+    try:
+        sink.request("POST", f"/{payload.path}/{context.job_id}/{context.attempt}", headers=headers)
+        return sink.getresponse().status
+    finally:
+        sink.close()
+
+
+def _end(payload: Payload, context: Context) -> dict[str, Any]:
+    """Record how it ends, then end like that."""
+    if payload.how == "fail" or (payload.how == "fail-first" and context.failures == 0):
+        _note("end", context, outcome="FAILED")
+        raise Fail("asked to fail")
+    if payload.how == "snooze-first" and context.attempt == 1:
+        _note("end", context, outcome="SNOOZED")
+        raise Snooze(1.0)
+    result = {"attempt": context.attempt, "nonce": _random.getrandbits(48)}
+    _note("end", context, outcome="SUCCESS", result=result)
+    return result
+
+
+@job_type("CHAOS", payload=Payload, timeout_seconds=120)
+async def run(payload: Payload, context: Context) -> dict[str, Any]:
+    """On the handlers' loop."""
+    _note_start(context)
+    try:
+        await asyncio.sleep(payload.ms / 2_000)
+        _note("effect", context, status=await asyncio.to_thread(_tell, payload, context))
+        await asyncio.sleep(payload.ms / 2_000)
+    except asyncio.CancelledError:
+        _note("cut", context)
+        raise
+    return _end(payload, context)
+
+
+@job_type("CHAOS_BLOCKING", payload=Payload, timeout_seconds=120)
+def run_blocking(payload: Payload, context: Context) -> dict[str, Any]:
+    """In a thread, deaf to every cancel: what its worker reports late must be refused."""
+    _note_start(context)
+    time.sleep(payload.ms / 2_000)
+    _note("effect", context, status=_tell(payload, context))
+    time.sleep(payload.ms / 2_000)
+    return _end(payload, context)

@@ -1,0 +1,115 @@
+"""One run: start the world, let clients and the nemesis at it, wait for quiet, collect."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.harness.calls import Calls
+from tests.chaos.harness.catalogue import catalogue
+from tests.chaos.harness.clients import Clients
+from tests.chaos.harness.collect import collect
+from tests.chaos.harness.effects import Effects, listening_effects
+from tests.chaos.harness.journal import Journal
+from tests.chaos.harness.nemesis import Nemesis
+from tests.chaos.harness.schedule import make_schedule
+from tests.chaos.harness.watch import Watch
+from tests.chaos.harness.world import (
+    GRACE_SECONDS,
+    SCHEDULER_TTL_SECONDS,
+    WORKER_TTL_SECONDS,
+    World,
+    running_world,
+)
+
+SAY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to run; `quiet_seconds` is how long to wait for the last job to settle."""
+
+    seed: int
+    seconds: float
+    jobs: int
+    quiet_seconds: float = 90.0
+
+
+async def run(wanted: Wanted, records: Path) -> None:
+    """Leaves all records in the directory `records`."""
+    meta = Journal(records / "meta.jsonl")
+    effects_journal = Journal(records / "effects.jsonl")
+    async with running_world(records) as world, listening_effects(effects_journal) as effects:
+        meta.note("run", **_told(wanted, world))
+        watch = Watch(world, Journal(records / "watch.jsonl"))
+        async with _beside(watch.run()):
+            await _break_and_heal(world, watch, effects, wanted)
+            meta.note("healed")
+            settled = await watch.settle(wanted.quiet_seconds)
+            watch.note_memory("memory-after")
+            meta.note("quiet", settled=settled, open=watch.open_jobs)
+            await collect(world)
+            meta.note("collected")
+
+
+def _told(wanted: Wanted, world: World) -> dict[str, Any]:
+    return {
+        "seed": wanted.seed,
+        "seconds": wanted.seconds,
+        "jobs": wanted.jobs,
+        "worker_ttl": WORKER_TTL_SECONDS,
+        "scheduler_ttl": SCHEDULER_TTL_SECONDS,
+        "grace": GRACE_SECONDS,
+        "workers": len(world.names("worker")),
+        "schedulers": len(world.names("scheduler")),
+    }
+
+
+async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: Wanted) -> None:
+    """All the load and all the faults; returns when the last fault is healed and the last job created."""
+    kinds = catalogue(world)
+    faults = make_schedule(wanted.seed, wanted.seconds, list(kinds))
+    doors = [world.doors[name].url for name in ("client-1", "client-2")]
+    calls = Calls(doors, Journal(world.records / "clients.jsonl"))
+    clients = Clients(
+        calls,
+        random.Random(f"clients {wanted.seed}"),
+        sink_port=effects.port,
+        total=wanted.jobs,
+        seconds=wanted.seconds,
+        count_open=lambda: watch.open_jobs,
+    )
+    strikes = {kind.name: strike for kind, strike in kinds.items()}
+    nemesis = Nemesis(strikes, Journal(world.records / "nemesis.jsonl"))
+    try:
+        async with _beside(_say(clients, watch, nemesis)):
+            await asyncio.gather(clients.run(), nemesis.run(faults))
+    finally:
+        await calls.close()
+
+
+async def _say(clients: Clients, watch: Watch, nemesis: Nemesis) -> None:
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(SAY_SECONDS)
+        print(
+            f"{time.monotonic() - began:5.0f} s  created {clients.made}  open {watch.open_jobs}  "
+            f"faults {nemesis.begun}",
+            flush=True,
+        )
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Something that goes on meanwhile and is given up at the end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
