@@ -65,11 +65,18 @@ def frozen(stack: RunningStack, *names: str) -> Iterator[None]:
 
 @contextmanager
 def frozen_postgres(stack: RunningStack) -> Iterator[float]:
+    """`frozen_server` for the one of a stack."""
+    with frozen_server(_postgres(stack)) as at:
+        yield at
+
+
+@contextmanager
+def frozen_server(server: PostgresServer) -> Iterator[float]:
     """SIGSTOP the server and all of its children, SIGCONT them at the end; yields when they stopped.
 
     The postmaster stops first, so that no child is born behind our back.
     """
-    postmaster = _postgres(stack).daemon.pid()
+    postmaster = server.daemon.pid()
     assert postmaster is not None
     at = time.time()
     _signal([postmaster], signal.SIGSTOP)

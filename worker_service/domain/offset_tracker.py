@@ -52,6 +52,7 @@ class Place:
     """Where a record stood; `decided()` reaches the tracker that handed it out, dropped or not."""
 
     tracker: OffsetTracker
+    topic_partition: int
     offset: int
 
     def decided(self) -> None:
@@ -92,7 +93,7 @@ class OffsetBook:
         if tracker.next_read is not None and offset < tracker.next_read:
             tracker = self._trackers[topic_partition] = OffsetTracker()
         tracker.read(offset)
-        return Place(tracker, offset)
+        return Place(tracker, topic_partition, offset)
 
     def to_commit(self) -> dict[int, int]:
         """Offsets by topic partition that are decided and not committed yet."""

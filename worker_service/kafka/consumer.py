@@ -139,6 +139,7 @@ class DispatchConsumer:
             return {"failed": 1}
         failpoints.hit("offset.committed")
         self._last_progress = self._now()
+        self._log.debug("offsets committed", generation=generation, offsets=offsets)
         self._book.committed(generation, offsets)
         return {"committed": len(offsets)}
 

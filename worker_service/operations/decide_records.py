@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.contracts.dispatch import NotADispatch, decode
+from shared.runtime.log import get
 from worker_service.domain.attempts import Attempt, AttemptTable, State
 from worker_service.domain.offset_tracker import Place
 from worker_service.operations.lease_attempts import LeaseAttempts
@@ -36,6 +37,7 @@ class DecideRecords:
         self._table = table
         self._leases = leases
         self._garbage = garbage
+        self._log = get(__name__)
 
     def take(self, records: Iterable[Record]) -> None:
         """Sort records into intake and garbage."""
@@ -72,4 +74,12 @@ class DecideRecords:
         elif here is not None and here.state is State.ASKING:
             here.places.append(record.place)
         else:
+            self._log.debug(
+                "record decided",
+                topic_partition=record.topic_partition,
+                offset=record.place.offset,
+                job_id=str(dispatch.job_id),
+                attempt=dispatch.attempt,
+                decision="known",
+            )
             record.place.decided()

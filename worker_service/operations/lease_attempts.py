@@ -18,6 +18,7 @@ from shared.contracts.leases import (
 )
 from shared.kernel.clock import DatabaseClock, MonotonicClock
 from shared.runtime import failpoints
+from shared.runtime.log import get
 from shared.runtime.periodic import Periodic
 from worker_service.domain.attempts import Attempt, AttemptTable
 from worker_service.domain.node import Membership, Node
@@ -60,6 +61,7 @@ class LeaseAttempts:
         self._now = now
         self._intake: deque[Attempt] = deque()
         self._asking: Asking | None = None
+        self._log = get(__name__)
         self.answers: Counter[str] = Counter()
         """Attempts by what they were answered."""
         self.loop = Periodic("lease", self.run_once, every_seconds=EVERY_SECONDS)
@@ -123,6 +125,7 @@ class LeaseAttempts:
             if lease is None:
                 self._intake.append(attempt)
                 continue
+            self._log_decided(attempt, lease.decision)
             attempt.decided()
             self.answers[lease.decision.value] += 1
             if lease.decision is Decision.GRANTED:
@@ -131,3 +134,15 @@ class LeaseAttempts:
             else:
                 self._table.remove(attempt, remember=False)
         return granted
+
+    def _log_decided(self, attempt: Attempt, decision: Decision) -> None:
+        """Why the offsets of its records may be committed: read when somebody asks where a record went."""
+        for place in attempt.places:
+            self._log.debug(
+                "record decided",
+                topic_partition=place.topic_partition,
+                offset=place.offset,
+                job_id=str(attempt.job_id),
+                attempt=attempt.attempt,
+                decision=decision.value,
+            )

@@ -110,6 +110,12 @@ class ParkGarbage:
             self._log.warning("parked records", records=len(batch), rows=reply.parked)
         for garbage in batch:
             self._waiting.popleft()
+            self._log.debug(
+                "record decided",
+                topic_partition=garbage.topic_partition,
+                offset=garbage.offset,
+                decision="parked",
+            )
             garbage.place.decided()
         return {"parked": len(batch), "more": len(self._waiting)}
 

@@ -18,7 +18,8 @@ HEALED_WITHIN = {
     "drain-worker": PROCESS_SECONDS,
     "kill-scheduler": PROCESS_SECONDS,
     "freeze-scheduler": PROCESS_SECONDS,
-    "half-open-worker": PROCESS_SECONDS,
+    "rebalance-storm": PROCESS_SECONDS,
+    "bad-records": CLIENT_SECONDS,
     "client-storm": CLIENT_SECONDS,
     "drop-client-replies": CLIENT_SECONDS,
 }

@@ -45,7 +45,8 @@ async def collect(world: World) -> None:
         for number, end in ends.items():
             # A topic partition that nothing was written to has no committed offset.
             lag = end - committed.get(number, 0)
-            _write(out, {"what": "lag", "topic_partition": number, "lag": lag})
+            told = {"topic_partition": number, "lag": lag, "committed": committed.get(number, 0)}
+            _write(out, {"what": "lag", **told})
         for status, jobs in (await _metrics(world)).items():
             _write(out, {"what": "metric", "status": status, "jobs": jobs})
 

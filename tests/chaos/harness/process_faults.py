@@ -6,6 +6,10 @@ import signal
 from tests.chaos.harness.schedule import Fault
 from tests.chaos.harness.world import World
 
+EXTRA_WORKERS = ("worker-8", "worker-9")
+STORM_SECONDS = 4.0
+"""From one join or leave to the next: a worker needs some of it to come up."""
+
 
 class ProcessFaults:
     """Strikes at services of the world."""
@@ -32,6 +36,20 @@ class ProcessFaults:
         await asyncio.to_thread(self._world.stack.stop, fault.target)
         await asyncio.sleep(fault.seconds)
         await self._start(fault.target)
+
+    async def storm(self, fault: Fault) -> None:
+        """Workers join and leave the group every few seconds, in good order or not."""
+        for turn in range(int(fault.seconds / STORM_SECONDS)):
+            name = EXTRA_WORKERS[turn % 2]
+            if self._world.stack.pid(name) is None:
+                await self._start(name)
+            elif turn % 4 < 2:
+                await asyncio.to_thread(self._world.kill, name)
+            else:
+                await asyncio.to_thread(self._world.stack.stop, name)
+            await asyncio.sleep(STORM_SECONDS)
+        for name in EXTRA_WORKERS:
+            await asyncio.to_thread(self._world.stack.stop, name)
 
     async def _start(self, name: str) -> None:
         """Not waited for until it is ready: what it needs may be broken too."""

@@ -17,6 +17,7 @@ from tests.chaos.harness.effects import Effects, listening_effects
 from tests.chaos.harness.journal import Journal
 from tests.chaos.harness.nemesis import Nemesis
 from tests.chaos.harness.schedule import make_schedule
+from tests.chaos.harness.topic_reader import TopicReader
 from tests.chaos.harness.watch import Watch
 from tests.chaos.harness.world import (
     GRACE_SECONDS,
@@ -46,7 +47,8 @@ async def run(wanted: Wanted, records: Path) -> None:
     async with running_world(records) as world, listening_effects(effects_journal) as effects:
         meta.note("run", **_told(wanted, world))
         watch = Watch(world, Journal(records / "watch.jsonl"))
-        async with _beside(watch.run()):
+        reader = TopicReader(world.kafka_settings, Journal(records / "topic.jsonl"))
+        async with _beside(watch.run()), _beside(reader.run()):
             await _break_and_heal(world, watch, effects, wanted)
             meta.note("healed")
             settled = await watch.settle(wanted.quiet_seconds)
@@ -71,8 +73,6 @@ def _told(wanted: Wanted, world: World) -> dict[str, Any]:
 
 async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: Wanted) -> None:
     """All the load and all the faults; returns when the last fault is healed and the last job created."""
-    kinds = catalogue(world)
-    faults = make_schedule(wanted.seed, wanted.seconds, list(kinds))
     doors = [world.doors[name].url for name in ("client-1", "client-2")]
     calls = Calls(doors, Journal(world.records / "clients.jsonl"))
     clients = Clients(
@@ -83,6 +83,8 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
         seconds=wanted.seconds,
         count_open=lambda: watch.open_jobs,
     )
+    kinds = catalogue(world, clients)
+    faults = make_schedule(wanted.seed, wanted.seconds, list(kinds))
     strikes = {kind.name: strike for kind, strike in kinds.items()}
     nemesis = Nemesis(strikes, Journal(world.records / "nemesis.jsonl"))
     try:

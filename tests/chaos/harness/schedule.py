@@ -5,14 +5,15 @@ but two of one group never do: a group is what cannot be broken twice at once.
 """
 
 import random
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FIRST_SECONDS = 6.0
 """A run begins whole."""
-APART_SECONDS = (1.2, 4.0)
-ROUND_SECONDS = 110.0
-CALM_SECONDS = 35.0
+APART_SECONDS = (1.1, 3.7)
+ROUND_SECONDS = 105.0
+CALM_SECONDS = 45.0
 LAST_CALM_SECONDS = 12.0
 """No fault begins so shortly before the end."""
 
@@ -48,6 +49,7 @@ def make_schedule(seed: int, seconds: float, kinds: Sequence[Kind]) -> list[Faul
     choose = random.Random(f"faults {seed}")
     free_at: dict[str, float] = {}
     faults: list[Fault] = []
+    times: Counter[str] = Counter()
     now = FIRST_SECONDS
     calm_at = now + ROUND_SECONDS
     while now < seconds - LAST_CALM_SECONDS:
@@ -55,9 +57,11 @@ def make_schedule(seed: int, seconds: float, kinds: Sequence[Kind]) -> list[Faul
             now += CALM_SECONDS
             calm_at = now + ROUND_SECONDS
             continue
-        fault = _choose_one(choose, now, kinds, free_at)
+        rarest = [replace(kind, weight=kind.weight / (1 + times[kind.name])) for kind in kinds]
+        fault = _choose_one(choose, now, rarest, free_at)
         if fault is not None:
             faults.append(fault)
+            times[fault.kind] += 1
         now += choose.uniform(*APART_SECONDS)
     return faults
 

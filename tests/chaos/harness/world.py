@@ -18,6 +18,8 @@ from punctual.local.kafka import KafkaBroker
 from punctual.local.postgres import PostgresServer
 from punctual.local.stack import Options, Stack
 from shared.runtime.settings import Kafka
+from tests.chaos.harness.decisions import write_decisions
+from tests.support.postgres_proxy import PostgresProxy
 from tests.support.proxy import HttpProxy, TcpProxy
 
 HANDLERS = Path(__file__).parent / "handlers"
@@ -54,7 +56,7 @@ class World:
     kafka: KafkaBroker
     records: Path
     doors: dict[str, HttpProxy] = field(default_factory=dict)
-    postgres_door: TcpProxy = field(init=False)
+    postgres_door: PostgresProxy = field(init=False)
     kafka_door: TcpProxy = field(init=False)
 
     @property
@@ -92,7 +94,9 @@ async def running_world(records: Path) -> AsyncIterator[World]:
         async with AsyncExitStack() as doors:
             # Processes die here, the machine does not: without fsync a restart takes a second, not six.
             postgres, kafka = PostgresServer(root, fsync=False), KafkaBroker(root)
-            postgres_door = await doors.enter_async_context(TcpProxy(upstream_port=postgres.port))
+            postgres_door = await doors.enter_async_context(
+                PostgresProxy(upstream_port=postgres.port)
+            )
             kafka_door = await doors.enter_async_context(TcpProxy(upstream_port=kafka.port))
             kafka.advertised_port = kafka_door.port
             url = postgres.url.replace(str(postgres.port), str(postgres_door.port))
@@ -146,9 +150,11 @@ def _state_directory() -> Path:
 
 
 def _keep_logs(root: Path, records: Path) -> None:
+    """Their logs, and what the workers' say of each record and each commit as records of its own."""
     logs = root / "logs"
     if logs.is_dir():
         shutil.copytree(logs, records / "logs", dirs_exist_ok=True)
+        write_decisions(logs, records / "consumers.jsonl")
 
 
 def resident_kib(pid: int) -> int:
