@@ -109,7 +109,7 @@ mutants: setup ## take each guard of the protocol out: a test must fail without 
 	@$(BIN)/python -m tests.support.mutants
 
 ##@ Break it
-.PHONY: chaos chaos-random
+.PHONY: chaos chaos-random chaos-controls
 SEED ?= 1
 MINUTES ?= 3
 JOBS ?=
@@ -118,3 +118,6 @@ chaos: setup ## faults from a seed under load, then a verdict: make chaos SEED=1
 
 chaos-random: setup ## the same with a random seed, which it prints
 	@$(BIN)/python -m tests.chaos.harness --minutes $(MINUTES) $(if $(JOBS),--jobs $(JOBS))
+
+chaos-controls: setup ## take guards out of a copy: the same run must report violations there
+	@$(BIN)/python -m tests.chaos.harness.controls

@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     print(f"seed={seed} minutes={given.minutes:g} jobs={jobs}", flush=True)
     records = given.records or Path(tempfile.mkdtemp(prefix="punctual-records-"))
     records.mkdir(parents=True, exist_ok=True)
-    wanted = Wanted(seed, given.minutes * 60.0, jobs, given.quiet)
+    wanted = Wanted(seed, given.minutes * 60.0, jobs, given.quiet, given.kinds)
     asyncio.run(run(wanted, records))
     verdict = judge_directory(records)
     print(verdict.table())
@@ -46,7 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quiet", type=float, default=90.0, help="seconds to wait for the last job to settle"
     )
+    parser.add_argument("--kinds", type=_names, help="only these kinds of faults, parted by commas")
     return parser
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split(","))
 
 
 if __name__ == "__main__":

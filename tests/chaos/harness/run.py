@@ -32,12 +32,14 @@ SAY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to run; `quiet_seconds` is how long to wait for the last job to settle."""
+    """What to run. `quiet_seconds`: how long to wait for the last job to settle. `kinds`: the only faults that
+    strike, all if None."""
 
     seed: int
     seconds: float
     jobs: int
     quiet_seconds: float = 90.0
+    kinds: frozenset[str] | None = None
 
 
 async def run(wanted: Wanted, records: Path) -> None:
@@ -84,7 +86,8 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
         count_open=lambda: watch.open_jobs,
     )
     kinds = catalogue(world, clients)
-    faults = make_schedule(wanted.seed, wanted.seconds, list(kinds))
+    only = [kind for kind in kinds if wanted.kinds is None or kind.name in wanted.kinds]
+    faults = make_schedule(wanted.seed, wanted.seconds, only)
     strikes = {kind.name: strike for kind, strike in kinds.items()}
     nemesis = Nemesis(strikes, Journal(world.records / "nemesis.jsonl"))
     try:
