@@ -65,6 +65,10 @@ class Verdict:
             f"| attempts | {_pairs(ends)}, late reports {zombies} |",
             f"| calls of clients | {_pairs(answers)} |",
         ]
+        errors = Counter({r["event"]: 0 for r in self.records.all("log-error")})
+        for row in self.records.all("log-error"):
+            errors[row["event"]] += row["count"]
+        rows += [f"| error in logs: {event} | {count} |" for event, count in errors.items()]
         return "\n".join(["| what | how many |", "|---|---|", *rows])
 
     def _lateness(self) -> str:

@@ -18,7 +18,7 @@ from punctual.local.kafka import KafkaBroker
 from punctual.local.postgres import PostgresServer
 from punctual.local.stack import Options, Stack
 from shared.runtime.settings import Kafka
-from tests.chaos.harness.decisions import write_decisions
+from tests.chaos.harness.decisions import write_decisions, write_errors
 from tests.support.postgres_proxy import PostgresProxy
 from tests.support.proxy import HttpProxy, TcpProxy
 
@@ -150,11 +150,12 @@ def _state_directory() -> Path:
 
 
 def _keep_logs(root: Path, records: Path) -> None:
-    """Their logs, and what the workers' say of each record and each commit as records of its own."""
+    """Their logs, and what they say of records, commits and errors as records of its own."""
     logs = root / "logs"
     if logs.is_dir():
         shutil.copytree(logs, records / "logs", dirs_exist_ok=True)
         write_decisions(logs, records / "consumers.jsonl")
+        write_errors(logs, records / "errors.jsonl")
 
 
 def resident_kib(pid: int) -> int:
