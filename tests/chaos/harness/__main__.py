@@ -5,6 +5,7 @@ The records stay where `--records` says, and can be judged again by `python -m t
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
     records = given.records or Path(tempfile.mkdtemp(prefix="punctual-records-"))
     records.mkdir(parents=True, exist_ok=True)
     wanted = Wanted(seed, given.minutes * 60.0, jobs, given.quiet, given.kinds)
+    # While a broker is away this client writes thousands of lines.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     asyncio.run(run(wanted, records))
     verdict = judge_directory(records)
     print(verdict.table())
