@@ -38,7 +38,7 @@ class LeaseStore(Protocol):
     async def lease(self, node: UUID, items: Sequence[tuple[UUID, int, UUID]]) -> Any: ...
     async def explain(self, ids: Sequence[UUID]) -> Mapping[UUID, Any]: ...
     async def take_back_paused_among(self, ids: Sequence[UUID]) -> int: ...
-    async def decline(self, items: Sequence[tuple[UUID, int, float]]) -> set[UUID]: ...
+    async def decline(self, items: Sequence[tuple[UUID, int, float, bool]]) -> set[UUID]: ...
 
 
 class NodeStore(Protocol):
@@ -160,11 +160,15 @@ class LeaseAttempts:
         reasons: Mapping[tuple[UUID, int], str | None],
         answers: dict[tuple[UUID, int], Lease],
     ) -> None:
-        """Put attempts back to due with a back-off (R23); all are decided by that."""
+        """Put attempts back to due with a back-off (R23); all are decided by that. What found no slot keeps its
+        place; what nobody here can run would stand in the way of others there."""
         if not waits:
             return
         await self._store.decline(
-            [(j, a, wait * (0.5 + self._uniform() / 2)) for (j, a), wait in waits.items()]
+            [
+                (*key, wait * (0.5 + self._uniform() / 2), reasons[key] is DeclineReason.NO_SLOT)
+                for key, wait in waits.items()
+            ]
         )
         for key in waits:
             answers[key] = Lease(

@@ -99,13 +99,21 @@ WHERE j.id = ANY ($1::uuid[])
 """
 
 # A worker cannot take these: back to due with a short back-off, the attempt stays (R23). No visible change,
-# so no version; both narrow rows change together, driven by the locked job.
+# so no version; both narrow rows change together, driven by the locked job. Where others wait for their turn
+# already, what may run elsewhere at once keeps its place instead: behind them it would wait for all of them
+# again, each time that a worker is full.
 DECLINE = f"""
 WITH asked AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::float8[]) AS a (job_id, attempt, wait)
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::float8[], $4::bool[]) AS a (job_id, attempt, wait, keeps)
 ),
 moved AS (
-    UPDATE jobs AS j SET dispatch_at = clock_timestamp() + a.wait * interval '1 second'
+    UPDATE jobs AS j
+    SET dispatch_at = CASE
+        WHEN a.keeps AND EXISTS (
+            SELECT FROM due AS d WHERE d.job_type = j.job_type AND d.band = j.band
+              AND d.dispatch_at <= statement_timestamp())
+        THEN least(j.dispatch_at, clock_timestamp())
+        ELSE clock_timestamp() + a.wait * interval '1 second' END
     FROM asked AS a
     WHERE {lookup("j.id", "a.job_id")}
       AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
@@ -212,8 +220,9 @@ class Leases:
         rows = await self._database.run(lambda raw: raw.fetch(EXPLAIN, *arguments))
         return {row["id"]: row for row in rows}
 
-    async def decline(self, items: Sequence[tuple[UUID, int, float]]) -> set[UUID]:
-        """Put (job, attempt) back to due for `wait` seconds; those for which that held."""
+    async def decline(self, items: Sequence[tuple[UUID, int, float, bool]]) -> set[UUID]:
+        """Put (job, attempt, wait, keeps) back to due for `wait` seconds, or at the place that it had where it
+        `keeps` it and others wait; those for which that held."""
         columns = _columns(sorted(items))
 
         async def unit(raw: Raw) -> list[asyncpg.Record]:

@@ -101,13 +101,14 @@ executed AS (
 SELECT id, reason FROM moved
 """
 
-# Arms again what was claimed and never leased, with the same attempt. No visible change, so no version. The
-# job is locked first and the guard looks at it: a lease that came meanwhile keeps it.
+# Arms again what was claimed and never leased, with the same attempt and at the place that it had: it waits
+# longest. No visible change, so no version. The job is locked first and the guard looks at it: a lease that
+# came meanwhile keeps it.
 ARM_AGAIN = """
-WITH moved AS (
-    UPDATE jobs AS j SET dispatch_at = greatest(clock_timestamp(), j.dispatch_at)
+WITH moved AS MATERIALIZED (
+    SELECT j.id, j.job_type, j.band, j.dispatch_at FROM jobs AS j
     WHERE j.id = ANY ($1::uuid[]) AND j.status = 'SCHEDULED' AND j.node IS NULL
-    RETURNING j.id, j.job_type, j.band, j.dispatch_at
+    ORDER BY j.id FOR UPDATE
 ),
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
 armed AS (

@@ -149,3 +149,47 @@ async def test_a_better_band_is_claimed_first(service: Service) -> None:
     assert claimed == {old.id, new.id}
     assert [job.job_id for job in await service.claim(scheduler)] == [normal.id]
     assert (await service.job(low.id)).status is JobStatus.CREATED
+
+
+async def test_a_job_that_finds_no_slot_keeps_its_place_among_those_that_wait(
+    service: Service,
+) -> None:
+    """R23: others wait longer than the back-off anyway. Sent behind all of them it would wait for the whole
+    backlog again, each time that a worker is full."""
+    scheduler, worker = await service.scheduler(), await service.worker(slots=1)
+    oldest = await service.create_one()
+    await service.pass_time(oldest.id, 60)
+    (claimed,) = await service.claim(scheduler)
+    later = await service.create_one()
+    await service.pass_time(later.id, 30)
+    await decline(service, worker, claimed, DeclineReason.NO_SLOT)
+    assert [job.job_id for job in await service.claim(scheduler, limit=1)] == [oldest.id]
+
+
+async def test_what_a_worker_cannot_run_is_behind_those_that_wait(service: Service) -> None:
+    """R23: it must not come back at once, or it stands in the way of what can be run."""
+    scheduler, worker = await service.scheduler(), await service.worker(slots=1)
+    oldest = await service.create_one()
+    await service.pass_time(oldest.id, 60)
+    (claimed,) = await service.claim(scheduler)
+    later = await service.create_one()
+    await service.pass_time(later.id, 30)
+    await decline(service, worker, claimed, DeclineReason.UNKNOWN_TYPE)
+    back, waits = await service.row("due", oldest.id), await service.row("due", later.id)
+    assert back is not None
+    assert waits is not None
+    assert back["dispatch_at"] > waits["dispatch_at"]
+
+
+async def test_what_a_dead_scheduler_had_claimed_keeps_its_place(service: Service) -> None:
+    """R23: it waits longest, so it is claimed first."""
+    dying = await service.scheduler()
+    await service.worker(slots=1)
+    oldest = await service.create_one()
+    await service.pass_time(oldest.id, 60)
+    await service.claim(dying)
+    later = await service.create_one()
+    await service.pass_time(later.id, 30)
+    await service.kill(dying)
+    other = await service.scheduler()
+    assert [job.job_id for job in await service.claim(other, limit=1)] == [oldest.id]
