@@ -21,6 +21,9 @@ OPEN_MOST = 1_500
 GIVE_UP_SECONDS = 20.0
 REPEAT_SECONDS = 0.3
 PACE_SECONDS = 0.05
+SHORT_MS = (5, 20, 50, 100, 200, 400, 800, 2_000)
+LONG_MS = 6_000
+"""Long enough that a worker which was stopped beyond its TTL tells its end while the next attempt runs."""
 CATCH_UP = 2.0
 """How much faster than planned jobs are created after an outage."""
 CALM_SECONDS = 0.4
@@ -114,13 +117,13 @@ class Clients:
         """A job and its key, which is its name too, so that a key with two jobs can be seen."""
         choose = self._choose
         key = str(UUID(int=choose.getrandbits(128)))
-        ms = choose.choice((5, 20, 50, 100, 200, 400, 800, 2_000))
+        ms = choose.choice(SHORT_MS) if choose.random() < 0.95 else LONG_MS
         how = choose.choices(
             ("ok", "fail-first", "snooze-first", "fail"), weights=(90, 5, 3, 2), k=1
         )[0]
         body: dict[str, Any] = {
             "name": key,
-            "jobType": "CHAOS_BLOCKING" if choose.random() < 0.15 else "CHAOS",
+            "jobType": "CHAOS_BLOCKING" if choose.random() < 0.25 else "CHAOS",
             "maxAttempts": 2 if how == "fail" else 5,
             "payload": {
                 "sink": self._sink_port,
