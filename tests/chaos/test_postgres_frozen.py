@@ -30,10 +30,10 @@ def test_nothing_counts_as_lost_after_the_database_stood_still_for_two_ttls(sink
     }
     with running_stack(workers=3, schedulers=2, env=env) as stack, load_on(stack, sink) as load:
         due = time.time() + 5.0
-        load.create(JOBS, sleep_ms=(1_000, 3_000), due=(due, due + 1.0))
+        load.create_at_once(JOBS, sleep_ms=(1_000, 3_000), due=(due, due + 1.0))
         load.ids()
         wait_until(
-            lambda: count(stack, LEASED) >= JOBS / 2, within=15, what="half of it to be leased"
+            lambda: count(stack, LEASED) >= JOBS / 2, within=30, what="half of it to be leased"
         )
         load.create(JOBS_MEANWHILE)
         with frozen_postgres(stack) as frozen_at:

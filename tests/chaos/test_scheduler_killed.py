@@ -40,7 +40,7 @@ def test_what_a_killed_scheduler_had_claimed_is_published_by_another_within_ttl_
     lost: nobody had leased it."""
     with running_stack(workers=2, schedulers=2, env=ENV) as stack, load_on(stack, sink) as load:
         due = time.time() + LOOKAHEAD_SECONDS + 3.0
-        load.create(JOBS, due=(due, due))
+        load.create_at_once(JOBS, sleep_ms=(200, 2_000), due=(due, due))
         ids = load.ids()
         victim = _who_claimed_most(stack)
         killed_at = kill(stack, process_of(stack, victim))
@@ -63,7 +63,7 @@ def test_what_a_killed_scheduler_had_sent_and_not_heard_of_starts_once(sink: Sin
     starts once."""
     with running_stack(workers=2, schedulers=2, env=ENV) as stack, load_on(stack, sink) as load:
         due = time.time() + LOOKAHEAD_SECONDS + 3.0
-        load.create(JOBS, due=(due, due))
+        load.create_at_once(JOBS, sleep_ms=(200, 2_000), due=(due, due))
         ids = load.ids()
         victim = _who_claimed_most(stack)
         with frozen(stack, "kafka"):
@@ -83,7 +83,7 @@ def _who_claimed_most(stack: RunningStack) -> UUID:
     def mostly() -> bool:
         return sum(int(row["jobs"]) for row in rows(stack, CLAIMED)) >= JOBS * 0.9
 
-    wait_until(mostly, within=15, what="the look-ahead to be claimed")
+    wait_until(mostly, within=30, what="the look-ahead to be claimed")
     claimant: UUID = rows(stack, CLAIMED)[0]["scheduler"]
     return claimant
 

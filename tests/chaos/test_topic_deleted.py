@@ -27,9 +27,9 @@ def test_all_settles_within_30_s_after_the_topic_is_there_again(sink: Sink) -> N
     env = {"PUNCTUAL_WORKER__SLOTS": "200"}
     with running_stack(workers=3, schedulers=2, env=env) as stack, load_on(stack, sink) as load:
         due = time.time() + 3.0
-        load.create(half, sleep_ms=(4_000, 6_000), due=(due, due))
+        load.create_at_once(half, sleep_ms=(4_000, 6_000), due=(due, due))
         load.ids()
-        wait_until(lambda: count(stack, LEASED) == half, within=15, what="half of it to be leased")
+        wait_until(lambda: count(stack, LEASED) == half, within=30, what="half of it to be leased")
         with frozen(stack, *stack.stack.plan.names("worker")):
             load.create(half)
             ids = load.ids()

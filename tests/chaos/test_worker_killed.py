@@ -29,10 +29,10 @@ def test_the_jobs_of_a_killed_worker_run_elsewhere_within_ttl_and_5_s(sink: Sink
     env = {"PUNCTUAL_WORKER__SLOTS": "200"}
     with running_stack(workers=3, env=env) as stack, load_on(stack, sink) as load:
         due = time.time() + 5.0
-        load.create(JOBS, sleep_ms=(4_000, 5_000), due=(due, due))
+        load.create_at_once(JOBS, sleep_ms=(4_000, 5_000), due=(due, due))
         ids = load.ids()
         wait_until(
-            lambda: count(stack, LEASED) >= JOBS * 0.9, within=15, what="the jobs to be leased"
+            lambda: count(stack, LEASED) >= JOBS * 0.9, within=30, what="the jobs to be leased"
         )
         victim: UUID = rows(stack, HOLDERS)[0]["worker"]
         killed_at = kill(stack, process_of(stack, victim))

@@ -10,6 +10,7 @@ import time
 from contextlib import AsyncExitStack
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
@@ -159,6 +160,7 @@ class JobMachine(ProtocolMachine):
         self.do(assert_clean(self.service.url))
 
 
+@pytest.mark.timeout(600)
 def test_no_sequence_of_steps_breaks_the_books(database_url: str) -> None:
     """R6, G3, G4, G7 after every step."""
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:

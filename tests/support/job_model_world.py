@@ -91,15 +91,13 @@ class Model:
                 for job in self.jobs.values():
                     if job.claimed_by == node.id:
                         job.claimed_by = None
-                        job.dispatch = max(job.dispatch or now, now)
 
     def reconcile(self, now: float) -> None:
-        """Claims that nobody leased for too long are armed again."""
+        """Claims that nobody leased for too long are armed again, at the place that they had."""
         for job in self.jobs.values():
             late = job.look <= now - UNPLACED_SECONDS
             if job.claimed_by is not None and job.holder is None and late:
                 job.claimed_by = None
-                job.dispatch = max(job.dispatch or now, now)
 
     def end_overdue(self, now: float) -> None:
         """Attempts past their deadline."""

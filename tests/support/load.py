@@ -41,6 +41,7 @@ class Load:
         self._sink_port = sink_port
         self._random = random.Random(seed)
         self._made: list[Future[UUID]] = []
+        self._known: list[UUID] = []
         self.repeats = 0
         self._lock = threading.Lock()
 
@@ -56,29 +57,46 @@ class Load:
         evenly between two moments (seconds since 1970), with more in their payload. `ids` waits for the
         answers.
         """
+        for body in self._bodies(count, sleep_ms, due, payload):
+            self._made.append(self._pool.submit(self._create, body, str(uuid4())))
+
+    def create_at_once(
+        self, count: int, *, sleep_ms: tuple[int, int], due: tuple[float, float]
+    ) -> None:
+        """The same in one request that is answered before this returns: a slow machine too has made them
+        before they are due.
+        """
+        jobs = self._bodies(count, sleep_ms, due, {})
+        answer = self._http.post("/api/v1/jobs/batch", json={"jobs": jobs}, timeout=60.0)
+        assert answer.status_code == 201, answer.text
+        self._known += [UUID(job["jobId"]) for job in answer.json()["data"]]
+
+    def _bodies(
+        self,
+        count: int,
+        sleep_ms: tuple[int, int],
+        due: tuple[float, float] | None,
+        payload: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        bodies = []
         for n in range(count):
+            sleep = self._random.randint(*sleep_ms)
             body: dict[str, Any] = {
                 "name": f"load {n}",
                 "jobType": "SINK",
-                "payload": {
-                    "port": self._sink_port,
-                    "sleep_ms": self._random.randint(*sleep_ms),
-                    **payload,
-                },
+                "payload": {"port": self._sink_port, "sleep_ms": sleep, **payload},
             }
             if due is not None:
                 moment = due[0] + (due[1] - due[0]) * n / count
                 body["scheduledTime"] = datetime.fromtimestamp(moment, UTC).isoformat()
-            self._made.append(self._pool.submit(self._create, body, str(uuid4())))
+            bodies.append(body)
+        return bodies
 
     def ids(self, *, within: float = CREATE_LIMIT_SECONDS) -> list[UUID]:
         """The ids of all jobs asked for so far, once every create was answered."""
         deadline = time.monotonic() + within
-        return [made.result(max(0.0, deadline - time.monotonic())) for made in self._made]
-
-    def answered(self) -> int:
-        """How many creates were answered so far."""
-        return sum(made.done() for made in self._made)
+        late = [made.result(max(0.0, deadline - time.monotonic())) for made in self._made]
+        return [*self._known, *late]
 
     def close(self) -> None:
         """Give up what is not answered."""
