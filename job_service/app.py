@@ -81,9 +81,6 @@ DEFAULT_TIMEOUT_SECONDS = 300.0
 DEADLINE_GRACE_SECONDS = 10.0
 """The server ends an attempt this long after its time-out (R16)."""
 
-TICK_GAP_SECONDS = 2.0
-"""A gap between two ticks of the reaper that brings an amnesty (R14)."""
-
 DEAD_NODES_KEPT_SECONDS = 86_400.0
 
 
@@ -138,7 +135,7 @@ def make_stores(settings: JobServiceSettings) -> Stores:
     reap_terms = ReapTerms(
         grace_seconds=settings.lease.grace,
         amnesty_seconds=max(settings.lease.ttl, settings.lease.scheduler_ttl),
-        gap_seconds=TICK_GAP_SECONDS,
+        gap_seconds=settings.lease.gap_seconds,
         suspect_after=poison.suspect_after,
         poison_losses=poison.losses,
     )
@@ -167,7 +164,7 @@ def make_stores(settings: JobServiceSettings) -> Stores:
             database,
             unplaced_seconds=settings.reconcile.unplaced_after,
             regardless_seconds=settings.reconcile.regardless_after,
-            gap_seconds=TICK_GAP_SECONDS,
+            gap_seconds=settings.lease.gap_seconds,
             base_seconds=retry.base,
             cap_seconds=retry.cap,
         ),

@@ -96,6 +96,13 @@ class LeaseTimes(Section):
     scheduler_ttl: Duration = Field(default=5.0, ge=1.0, le=600)
     grace: Duration = Field(default=1.0, ge=0.0, le=60)
 
+    @property
+    def gap_seconds(self) -> float:
+        """The pause between two ticks of the reaper after which renewals may have been impossible (R14): two
+        seconds, or half of a shorter TTL, since a renewal may be a third of it old already; never under one,
+        because the reaper ticks twice a second."""
+        return max(1.0, min(2.0, min(self.ttl, self.scheduler_ttl) / 2))
+
 
 class JobServiceAddress(Section):
     """Where job_service listens (`host`, `port`) and where others find it (`url`)."""

@@ -11,6 +11,7 @@ from shared.runtime.settings import (
     NOT_OURS,
     PREFIX,
     SECTIONS,
+    LeaseTimes,
     Section,
     ServiceSettings,
     SettingsProblem,
@@ -191,3 +192,14 @@ def test_settings_do_not_change() -> None:
         settings.worker.slots = 5  # type: ignore[misc]
     with pytest.raises(ValidationError, match="frozen"):
         settings.worker = settings.worker  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("ttl", "scheduler_ttl", "gap"),
+    [(10.0, 5.0, 2.0), (10.0, 3.0, 1.5), (2.0, 2.0, 1.0), (1.0, 1.0, 1.0), (600.0, 600.0, 2.0)],
+)
+def test_the_gap_that_brings_an_amnesty_is_shorter_than_what_a_short_session_has_left(
+    ttl: float, scheduler_ttl: float, gap: float
+) -> None:
+    """R14: a session renewed a third of its TTL before an outage lives to the first tick after it."""
+    assert LeaseTimes(ttl=ttl, scheduler_ttl=scheduler_ttl).gap_seconds == gap
