@@ -11,8 +11,8 @@ from tests.chaos.harness.store_faults import StoreFaults
 from tests.chaos.harness.topic_faults import TopicFaults
 from tests.chaos.harness.world import SCHEDULER_TTL_SECONDS, WORKER_TTL_SECONDS, World
 
-LONG_WORKER = (0.5, 2.5 * WORKER_TTL_SECONDS)
-LONG_SCHEDULER = (0.5, 2.5 * SCHEDULER_TTL_SECONDS)
+LONG_WORKER = (0.5, 3.0 * WORKER_TTL_SECONDS)
+LONG_SCHEDULER = (0.5, 3.0 * SCHEDULER_TTL_SECONDS)
 """From a hiccup to well beyond the time to live: what comes back is a zombie."""
 _POSTGRES, _KAFKA, _STORM = ("postgres",), ("kafka",), ("storm",)
 

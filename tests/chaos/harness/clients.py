@@ -117,7 +117,7 @@ class Clients:
         """A job and its key, which is its name too, so that a key with two jobs can be seen."""
         choose = self._choose
         key = str(UUID(int=choose.getrandbits(128)))
-        ms = choose.choice(SHORT_MS) if choose.random() < 0.95 else LONG_MS
+        ms = choose.choice(SHORT_MS) if choose.random() < 0.92 else LONG_MS
         how = choose.choices(
             ("ok", "fail-first", "snooze-first", "fail"), weights=(90, 5, 3, 2), k=1
         )[0]

@@ -42,7 +42,7 @@ CONTROLS = (
       AND (j.status = 'RUNNING'""",
         replacement="""    WHERE {lookup("j.id", "t.job_id")}
       AND (j.status = 'RUNNING'""",
-        faults=("freeze-worker", "half-open", "kill-worker"),
+        faults=("freeze-worker", "client-storm"),
         breaks=frozenset({"I9", "I10", "I12"}),
     ),
     Control(
