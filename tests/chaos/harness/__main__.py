@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     print(f"seed={seed} minutes={given.minutes:g} jobs={jobs}", flush=True)
     records = given.records or Path(tempfile.mkdtemp(prefix="punctual-records-"))
     records.mkdir(parents=True, exist_ok=True)
-    wanted = Wanted(seed, given.minutes * 60.0, jobs, given.quiet, given.kinds)
+    wanted = Wanted(seed, given.minutes * 60.0, jobs, given.quiet, given.kinds, given.long)
     # While a broker is away this client writes thousands of lines.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     asyncio.run(run(wanted, records))
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quiet", type=float, default=90.0, help="seconds to wait for the last job to settle"
     )
+    parser.add_argument("--long", type=float, default=0.08, help="share of jobs that run for 6 s")
     parser.add_argument("--kinds", type=_names, help="only these kinds of faults, parted by commas")
     return parser
 

@@ -42,6 +42,7 @@ class Clients:
         sink_port: int,
         total: int,
         seconds: float,
+        long_share: float,
         count_open: Callable[[], int],
     ) -> None:
         self.storm = 0
@@ -51,6 +52,7 @@ class Clients:
         self._sink_port = sink_port
         self._total = total
         self._seconds = seconds
+        self._long_share = long_share
         self._count_open = count_open
         self._asked = 0
         self._known: deque[str] = deque(maxlen=KNOWN_JOBS)
@@ -117,7 +119,7 @@ class Clients:
         """A job and its key, which is its name too, so that a key with two jobs can be seen."""
         choose = self._choose
         key = str(UUID(int=choose.getrandbits(128)))
-        ms = choose.choice(SHORT_MS) if choose.random() < 0.92 else LONG_MS
+        ms = LONG_MS if choose.random() < self._long_share else choose.choice(SHORT_MS)
         how = choose.choices(
             ("ok", "fail-first", "snooze-first", "fail"), weights=(90, 5, 3, 2), k=1
         )[0]

@@ -33,13 +33,14 @@ SAY_SECONDS = 10.0
 @dataclass(frozen=True)
 class Wanted:
     """What to run. `quiet_seconds`: how long to wait for the last job to settle. `kinds`: the only faults that
-    strike, all if None."""
+    strike, all if None. `long_share`: of the jobs, those that run for six seconds."""
 
     seed: int
     seconds: float
     jobs: int
     quiet_seconds: float = 90.0
     kinds: frozenset[str] | None = None
+    long_share: float = 0.08
 
 
 async def run(wanted: Wanted, records: Path) -> None:
@@ -83,6 +84,7 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
         sink_port=effects.port,
         total=wanted.jobs,
         seconds=wanted.seconds,
+        long_share=wanted.long_share,
         count_open=lambda: watch.open_jobs,
     )
     kinds = catalogue(world, clients)
