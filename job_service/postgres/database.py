@@ -46,6 +46,16 @@ _RETRYABLE = (
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
 )
+_KEEPALIVE = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "client_connection_check_interval": "5000",
+}
+"""When this host is gone without a word the server ends its sessions within some 10 s, and their locks with
+them. Else they last for hours: a session in the middle of a statement's messages counts as active, and no
+time limit of the server ends it."""
 
 
 def _server_settings(settings: DatabaseSettings) -> dict[str, str]:
@@ -63,6 +73,7 @@ def _server_settings(settings: DatabaseSettings) -> dict[str, str]:
         "idle_in_transaction_session_timeout": str(
             int(settings.idle_in_transaction_timeout * 1000)
         ),
+        **_KEEPALIVE,
     }
 
 

@@ -101,6 +101,11 @@ executed AS (
 SELECT id, reason FROM moved
 """
 
+# Locks for the reaper and the reconciler, for a short wait only and then what is free. A stranger who keeps one
+# job locked would stop the rest of the batch, and with it the ticks: then nobody is reaped at all (R14).
+WAIT_BRIEFLY = "SET LOCAL lock_timeout = '500ms'"
+LOCK_FREE = "SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED"
+
 # Arms again what was claimed and never leased, with the same attempt and at the place that it had: it waits
 # longest. No visible change, so no version. The job is locked first and the guard looks at it: a lease that
 # came meanwhile keeps it.
@@ -108,7 +113,6 @@ ARM_AGAIN = """
 WITH moved AS MATERIALIZED (
     SELECT j.id, j.job_type, j.band, j.dispatch_at FROM jobs AS j
     WHERE j.id = ANY ($1::uuid[]) AND j.status = 'SCHEDULED' AND j.node IS NULL
-    ORDER BY j.id FOR UPDATE
 ),
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
 armed AS (
@@ -172,12 +176,13 @@ class Reaping:
             if not held:
                 return []
             terms = self._terms
+            ids = await _lock(raw, _ids(held))
             rows: list[asyncpg.Record] = await raw.fetch(
-                TAKE_BACK, _ids(held), terms.suspect_after, terms.poison_losses
+                TAKE_BACK, ids, terms.suspect_after, terms.poison_losses
             )
             return rows
 
-        return await self._database.run(unit)
+        return await self._database.transaction(unit)
 
     async def arm_claims_of_dead(self, limit: int) -> int:
         """Arm again up to `limit` jobs that dead schedulers had claimed and nobody leased; how many."""
@@ -200,10 +205,20 @@ class Reaping:
 
 
 async def arm_again(raw: Raw, ids: list[object]) -> int:
-    """Arm those again that nobody leased; how many."""
+    """Arm those again that nobody leased; how many. What somebody has locked is left for the next round."""
     async with raw.transaction():
-        await raw.execute(LOCK, ids)
-        return len(await raw.fetch(ARM_AGAIN, ids))
+        return len(await raw.fetch(ARM_AGAIN, await _lock(raw, ids)))
+
+
+async def _lock(raw: Raw, ids: list[object]) -> list[object]:
+    """Lock jobs in a transaction; those that are locked now."""
+    try:
+        async with raw.transaction():
+            await raw.execute(WAIT_BRIEFLY)
+            await raw.execute(LOCK, ids)
+            return ids
+    except asyncpg.LockNotAvailableError:
+        return [row["id"] for row in await raw.fetch(LOCK_FREE, ids)]
 
 
 def _ids(rows: Sequence[asyncpg.Record]) -> list[object]:

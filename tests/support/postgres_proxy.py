@@ -69,6 +69,7 @@ class PostgresProxy(TcpProxy):
                 rule = next((r for r in self._rules if r.takes(head[:1], body)), None)
                 if rule is not None and rule.before:
                     client[1].transport.abort()
+                    upstream[1].transport.abort()
                     return
                 if rule is not None:
                     doomed.set()

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class World:
     doors: dict[str, HttpProxy] = field(default_factory=dict)
     postgres_door: PostgresProxy = field(init=False)
     kafka_door: TcpProxy = field(init=False)
+    over: bool = False
+    starting: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def kafka_settings(self) -> Kafka:
@@ -72,7 +75,18 @@ class World:
         return [f"{role}-{n}" for n in range(1, counts[role] + 1)]
 
     def spawn(self, name: str, *, ready: bool = True) -> None:
-        """Start a service, behind its own door if it has one."""
+        """Start a service, behind its own door if it has one; nothing once the world is over."""
+        with self.starting:
+            if not self.over:
+                self._spawn(name, ready=ready)
+
+    def end(self) -> None:
+        """Stop everything. A fault that was given up may still be about to start something in its thread."""
+        with self.starting:
+            self.over = True
+        self.stack.reset()
+
+    def _spawn(self, name: str, *, ready: bool) -> None:
         env = {"CHAOS_RECORDS": str(self.records)}
         door = self.doors.get(name) or self.doors.get("extra")
         if not name.startswith("job") and door is not None:
@@ -116,7 +130,7 @@ async def running_world(records: Path) -> AsyncIterator[World]:
                 yield world
             finally:
                 _keep_logs(root, records)
-                await asyncio.to_thread(world.stack.reset)
+                await asyncio.to_thread(world.end)
                 postgres.remove()
                 kafka.remove()
     finally:

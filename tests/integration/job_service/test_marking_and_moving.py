@@ -222,3 +222,28 @@ async def test_nobody_is_marked_during_an_amnesty(service: Service) -> None:
     assert await service.stores.reaping.mark_dead() == 0
     await service.end_amnesty()
     assert await service.stores.reaping.mark_dead() == 1
+
+
+async def test_a_job_that_a_stranger_has_locked_stops_no_reaper(service: Service) -> None:
+    """R4, R14: the others of the dead node are taken back meanwhile, without waiting, and that one later."""
+    scheduler, worker = await service.scheduler(), await service.worker()
+    leases = await service.leased(scheduler, worker, 3)
+    await service.operations.sessions.leave(worker)
+    other = await service.connect()
+    async with other.transaction():
+        await other.execute("SELECT FROM jobs WHERE id = $1 FOR UPDATE", leases[0].job_id)
+        assert (await service.reap())["taken"] == 2
+    assert (await service.reap())["taken"] == 1
+
+
+async def test_a_claim_that_a_stranger_has_locked_stops_no_reaper(service: Service) -> None:
+    """R4, R14: the same for what a dead scheduler had claimed."""
+    scheduler, _ = await service.scheduler(), await service.worker()
+    await service.create(3)
+    claimed = await service.claim(scheduler)
+    await service.operations.sessions.leave(scheduler)
+    other = await service.connect()
+    async with other.transaction():
+        await other.execute("SELECT FROM jobs WHERE id = $1 FOR UPDATE", claimed[0].job_id)
+        assert (await service.reap())["armed"] == 2
+    assert (await service.reap())["armed"] == 1
