@@ -32,6 +32,8 @@ while; only the capacity is computed from them."""
 
 BATCH = 20
 
+LOCK_ONE = "SELECT FROM jobs WHERE id = $1 FOR UPDATE"
+
 
 class Judge(Protocol):
     """Is called after each piece of work with the number of jobs that it was about; `of`: the same for single
@@ -51,6 +53,7 @@ class Day:
 
     async def begin(self) -> None:
         """Register; leave some attempts with another worker and another scheduler."""
+        self._stranger = await self._service.connect()
         self._scheduler = await self._service.scheduler()
         self._worker = await self._new_worker()
         other = await self._new_worker()
@@ -114,7 +117,8 @@ class Day:
         self._judge(len(both))
 
     async def deaths(self) -> None:
-        """A worker and a scheduler leave holding a batch, one more falls silent; an idle reaper."""
+        """A worker and a scheduler leave holding a batch, one more falls silent; an idle reaper. Of the
+        scheduler's jobs a stranger keeps one locked for a while."""
         service = self._service
         doomed = await self._new_worker()
         leases = await self._lease(doomed, await self._claim())
@@ -127,9 +131,13 @@ class Day:
         self._judge(len(leases))
         claimed = await self._claim()
         await service.operations.sessions.leave(self._scheduler)
-        armed = (await service.reap())["armed"]
-        assert armed >= len(claimed)
+        async with self._stranger.transaction():
+            await self._stranger.execute(LOCK_ONE, claimed[0].job_id)
+            armed = (await service.reap())["armed"]
+        assert armed >= len(claimed) - 1
         self._judge(armed)
+        assert (await service.reap())["armed"] == 1
+        self._judge(1)
         await self._new_scheduler()
         idle = await service.reap()
         assert not any(idle[what] for what in ("dead", "taken", "armed"))
