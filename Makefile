@@ -89,7 +89,7 @@ compose-test: setup ## the containers: build, run, kill, scale; needs a Docker e
 	@TESTS_ON=docker $(BIN)/pytest -s tests/compose
 
 ##@ Show it
-.PHONY: counts lateness audit-bench rules mutants failpoints
+.PHONY: counts lateness audit-bench rules mutants model failpoints
 counts: setup ## statements, round trips and records for each job: into docs/counts.md
 	@$(BIN)/python -m bench.count_per_job --write
 
@@ -107,6 +107,9 @@ failpoints: setup ## what failpoints cost while they are off, as a share of what
 
 mutants: setup ## take each guard of the protocol out: a test must fail without it
 	@$(BIN)/python -m tests.support.mutants
+
+model: setup ## the protocol in every order with spin: it holds, and each mutant breaks it
+	@$(BIN)/python -m tests.model.run
 
 ##@ Break it
 .PHONY: chaos chaos-random chaos-controls

@@ -21,21 +21,17 @@ from shared.contracts.states import JobStatus as S
 from shared.contracts.states import Outcome
 from shared.runtime.settings import Claim, LeaseTimes, Retry
 from tests.support.auditing import assert_clean
+from tests.support.duty_machine import DUTIES, DutyMachine
 from tests.support.job_model_check import agree, settle
 from tests.support.job_model_world import LOOKAHEAD_SECONDS
 from tests.support.job_service import open_service
-from tests.support.protocol_machine import DAY, FAR, PAST, SOON, ProtocolMachine, moment
-
-A_LONG_TIME = 2 * DAY
-DUTIES = ("reap", "reconcile", "end_overdue", "expire")
+from tests.support.protocol_machine import DAY, FAR, PAST, SOON, moment
 
 
-class JobMachine(ProtocolMachine):
-    """And as clients and duties do, while time passes."""
+class JobMachine(DutyMachine):
+    """And as clients do."""
 
-    jobs = ProtocolMachine.jobs
-
-    # --- clients
+    jobs = DutyMachine.jobs
 
     @rule(job=jobs)
     def cancels(self, job: UUID) -> None:
@@ -115,37 +111,30 @@ class JobMachine(ProtocolMachine):
             assert known.by_hand
             known.end(known.holder or job, known.attempt, Outcome(status.value), now)
 
-    # --- time and duties
+    @rule(job=jobs, stale=st.sampled_from([False, False, True]))
+    def takes_back(self, job: UUID, stale: bool) -> None:
+        known, now = self.model.jobs[job], time.time()
+        version = known.version - 1 if stale else known.version
+        legal = not stale and known.take_back(now)
+        try:
+            self.do(self.service.operations.change.take_back(job, version))
+        except VersionConflict:
+            assert stale
+        except IllegalTransition:
+            assert not stale
+            assert not legal
+        else:
+            assert legal
 
-    @rule(job=jobs, duties=st.lists(st.sampled_from(DUTIES), max_size=2))
-    def a_long_time_passes(self, job: UUID, duties: list[str]) -> None:
-        self.do(self.service.pass_time(job, A_LONG_TIME))
-        self.model.jobs[job].shift(A_LONG_TIME)
-        for duty in duties:
-            self.does(duty)
-
-    @rule(duty=st.sampled_from(DUTIES))
-    def does(self, duty: str) -> None:
-        now = time.time()
-        self.do(self.service.end_amnesty())
-        self.do(self.service.duty(duty))
-        getattr(self.model, duty)(now)
-
-    @rule()
-    def folds_counts(self) -> None:
-        self.do(self.service.duty("fold_counts"))
-
-    @rule(job=jobs, deaths=st.integers(1, 3))
-    def kills_its_workers(self, job: UUID, deaths: int) -> None:
-        """Claimed and leased again and again by workers that die."""
-        known = self.model.jobs[job]
-        for _ in range(deaths):
-            self._claim(self.schedulers[0])
-            if known.attempt:
-                self._lease(self.workers[0], job, known.attempt)
-            self.falls_silent(0, True)
-            self.does("reap")
-            self.renews(0, True)
+    @rule(job=jobs)
+    def abandons(self, job: UUID) -> None:
+        legal = self.model.jobs[job].abandon()
+        try:
+            self.do(self.service.operations.change.abandon(job, None))
+        except IllegalTransition:
+            assert not legal
+        else:
+            assert legal
 
     @invariant()
     def the_database_is_what_the_model_says(self) -> None:

@@ -21,7 +21,8 @@ POISON_LOSSES = 3
 @dataclass
 class ModelJob:
     """One job. `holder` is a worker or OUTSIDE; `claimed_by` a scheduler; with neither it is in due, unless
-    it is settled. `retry`: FAILED, with another try to come."""
+    it is settled. `retry`: FAILED, with another try to come. `record`: the offset of its record, where its
+    scheduler has told it."""
 
     id: UUID
     ready: float | None
@@ -41,6 +42,8 @@ class ModelJob:
     suspect: bool = False
     claimed_by: UUID | None = None
     claim_seq: int = 0
+    claim_counts_from: float = 0.0
+    record: int | None = None
     look: float = 0.0
     token: str = ""
     old_token: str = "none"
@@ -97,6 +100,7 @@ class ModelJob:
         self.ready -= seconds
         self.dispatch -= seconds
         self.look -= seconds
+        self.claim_counts_from -= seconds
         self.expires = None if self.expires is None else self.expires - seconds
 
     # --- what a worker does
@@ -239,6 +243,22 @@ class ModelJob:
             self.status = S.CREATED if self.status is S.SCHEDULED else self.status
             self.claimed_by = None
             self.ready, self.dispatch = moment, max(moment, now)
+        return True
+
+    def take_back(self, now: float) -> bool:
+        """By hand, to CREATED."""
+        if self.status is not S.SCHEDULED or self.holder is not None:
+            return False
+        assert self.ready is not None
+        self.move(S.CREATED)
+        self.dispatch = max(self.ready, now)
+        return True
+
+    def abandon(self) -> bool:
+        """Given up, with or without a try to come."""
+        if self.status not in {S.FAILED, S.STOPPED}:
+            return False
+        self.move(S.ABANDONED)
         return True
 
     def schedule_now(self, sources: set[S], now: float) -> bool:

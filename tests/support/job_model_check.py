@@ -14,11 +14,11 @@ TOLERANCE_SECONDS = 20.0
 
 EMPTY = """
 TRUNCATE jobs, due, inflight, unsuccessful, expiring, job_counts, job_count_deltas, job_history, executions,
-         nodes, scheduler_claims, reaper_tick
+         nodes, scheduler_claims, reaper_tick, topic_positions
 """
 
 LOOK = """
-SELECT j.*, i.scheduler, i.claim_seq, d.job_id IS NOT NULL AS in_due,
+SELECT j.*, i.scheduler, i.claim_seq, i.record_offset, d.job_id IS NOT NULL AS in_due,
        (SELECT count(*) FROM executions AS e WHERE e.job_id = j.id AND e.status = 'SUCCESS') AS successes
 FROM jobs AS j LEFT JOIN inflight AS i ON i.job_id = j.id LEFT JOIN due AS d ON d.job_id = j.id
 """
@@ -38,7 +38,8 @@ async def agree(raw: Raw, model: Model) -> None:
     assert rows.keys() == model.jobs.keys()
     for job in model.jobs.values():
         row = rows[job.id]
-        assert _of_row(row) == _of_model(job)
+        found, expected = _of_row(row), _of_model(job)
+        assert found == expected, (job.id, found.items() ^ expected.items())
         assert row["successes"] == (job.status is JobStatus.SUCCESS)
         if not job.settled:
             job.ready = _same_moment(job.ready, row["ready_at"].timestamp())
@@ -76,12 +77,14 @@ def _of_row(row: Any) -> dict[str, Any]:
         "in_due": row["in_due"],
         "claimed_by": row["scheduler"],
         "claim_seq": row["claim_seq"],
+        "record": row["record_offset"] if row["scheduler"] else None,
     }
 
 
 def _of_model(job: ModelJob) -> dict[str, Any]:
     said = {name: getattr(job, name) for name in _SAME_NAMES}
-    return {**said, "claim_seq": job.claim_seq if job.claimed_by else None}
+    claim = {"claim_seq": job.claim_seq, "record": job.record}
+    return {**said, **(claim if job.claimed_by else dict.fromkeys(claim))}
 
 
 _SAME_NAMES = (

@@ -9,7 +9,9 @@ from tests.support.job_model import ModelJob
 
 LOOKAHEAD_SECONDS = 60.0
 LOOK_AFTER_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 5.0
 UNPLACED_SECONDS = 60.0
+REGARDLESS_SECONDS = 600.0
 
 
 @dataclass
@@ -31,6 +33,9 @@ class Model:
     jobs: dict[UUID, ModelJob] = field(default_factory=dict)
     nodes: dict[UUID, ModelNode] = field(default_factory=dict)
     paused: bool = False
+    committed: int = 0
+    end: int | None = None
+    """What workers said last of the one topic partition; `end` None: nothing yet."""
 
     def held_by(self, node: UUID) -> Iterator[ModelJob]:
         """What a worker holds."""
@@ -64,8 +69,9 @@ class Model:
             job.move(S.SCHEDULED)
             job.attempt += 1
         assert job.ready is not None
-        job.claimed_by, job.claim_seq = node, seq
-        job.look = max(job.ready, now) + LOOK_AFTER_SECONDS
+        job.claimed_by, job.claim_seq, job.record = node, seq, None
+        job.claim_counts_from = max(job.ready, now)
+        job.look = job.claim_counts_from + LOOK_AFTER_SECONDS
 
     def lease(self, node: ModelNode, job: ModelJob, attempt: int, now: float) -> str:
         """The decision; `dead` for a dead node."""
@@ -81,10 +87,20 @@ class Model:
             if job.claimed_by is not None and job.holder is None:
                 job.move(S.CREATED)
 
-    def reap(self, now: float) -> None:
-        """The lapsed are dead, and what the dead hold goes back."""
+    def cancels_of(self, node: UUID) -> set[tuple[UUID, int]]:
+        """What a worker holds and is to cancel."""
+        return {(job.id, job.attempt) for job in self.held_by(node) if job.cancel}
+
+    def mark(self) -> None:
+        """The lapsed are dead."""
         for node in self.nodes.values():
             node.dead |= node.lapsed
+
+    def reap(self, now: float, *, suspended: bool = False) -> None:
+        """The lapsed are dead, unless marking is suspended (R14), and what the dead hold goes back."""
+        if not suspended:
+            self.mark()
+        for node in self.nodes.values():
             if node.dead:
                 for job in list(self.held_by(node.id)):
                     job.lose(now)
@@ -93,11 +109,22 @@ class Model:
                         job.claimed_by = None
 
     def reconcile(self, now: float) -> None:
-        """Claims that nobody leased for too long are armed again, at the place that they had."""
+        """Claims that nobody leased are armed again at the place that they had, if their records are lost by
+        all evidence, or after too long (R21)."""
         for job in self.jobs.values():
-            late = job.look <= now - UNPLACED_SECONDS
-            if job.claimed_by is not None and job.holder is None and late:
+            if job.claimed_by is None or job.holder is not None or job.look > now:
+                continue
+            if self._is_lost(job, now):
                 job.claimed_by = None
+            else:
+                job.look = now + LOOK_AGAIN_SECONDS
+
+    def _is_lost(self, job: ModelJob, now: float) -> bool:
+        waited = now - job.claim_counts_from
+        if job.record is None:
+            return waited > UNPLACED_SECONDS
+        gone = self.end is not None and not self.committed <= job.record < self.end
+        return gone or waited > REGARDLESS_SECONDS
 
     def end_overdue(self, now: float) -> None:
         """Attempts past their deadline."""

@@ -133,20 +133,27 @@ class ProtocolMachine(RuleBasedStateMachine):
             expires=None if expires is None else now + expires,
         )
         for _ in range(steps):
-            self.goes_on(job.id, 0, 0, Outcome.SUCCESS)
+            self.goes_on(job.id, 0, 0, Outcome.SUCCESS, False)
         return job.id
 
-    @rule(job=jobs, scheduler=TWO, worker=TWO, outcome=OUTCOMES)
-    def goes_on(self, job: UUID, scheduler: int, worker: int, outcome: Outcome) -> None:
-        """What comes next when all is well."""
+    @rule(job=jobs, scheduler=TWO, worker=TWO, outcome=OUTCOMES, stale_first=st.booleans())
+    def goes_on(
+        self, job: UUID, scheduler: int, worker: int, outcome: Outcome, stale_first: bool
+    ) -> None:
+        """What comes next when all is well; the same of the attempt before comes first, perhaps."""
         known, now = self.model.jobs[job], time.time()
+        stale_first &= known.attempt > 1
         if known.in_due:
             self._claim(self.schedulers[scheduler])
         elif known.status is S.SCHEDULED and known.holder is None:
+            if stale_first:
+                self._lease(self.workers[worker], job, known.attempt - 1)
             self._lease(self.workers[worker], job, known.attempt)
         elif known.status is S.SCHEDULED and known.ready_by(now):
             self.starts(job, 0, None)
         elif known.status is S.RUNNING:
+            if stale_first:
+                self.reports(job, None, 1, outcome, True, 0.0, False)
             self.reports(job, None, 0, outcome, True, 0.0, False)
 
     @rule(at=TWO, reply_lost=st.booleans())
@@ -175,11 +182,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         expected = set() if node.dead else self.model.claim(node, seq, acked, now)
         assert set(said) == expected
 
-    @rule(job=jobs, at=TWO, ago=AGO)
-    def leases(self, job: UUID, at: int, ago: int) -> None:
+    @rule(job=jobs, at=TWO, ago=AGO, reply_lost=st.booleans())
+    def leases(self, job: UUID, at: int, ago: int, reply_lost: bool) -> None:
+        """A reply that did not arrive is asked for again, with the same items (R1)."""
         attempt = self.model.jobs[job].attempt - ago
         if attempt > 0:
-            self._lease(self.workers[at], job, attempt)
+            for _ in range(1 + reply_lost):
+                self._lease(self.workers[at], job, attempt)
 
     def _lease(self, node: ModelNode, job_id: UUID, attempt: int) -> None:
         job, now = self.model.jobs[job_id], time.time()
@@ -211,6 +220,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         retry=st.sampled_from([True, True, False]),
         wait=WAITS,
         with_start=st.booleans(),
+        reply_lost=st.booleans(),
     )
     def reports(
         self,
@@ -221,18 +231,21 @@ class ProtocolMachine(RuleBasedStateMachine):
         retry: bool,
         wait: float,
         with_start: bool,
+        reply_lost: bool = False,
     ) -> None:
-        """By its holder, or (`at`) by whoever; repeats and late ones come by themselves."""
+        """By its holder, or (`at`) by whoever, and once more if the reply was lost (R3). Late ones come by
+        themselves."""
         known, now = self.model.jobs[job], time.time()
         node = self._reporter(known, at)
         ref = AttemptRef(job_id=job, attempt=max(1, known.attempt - ago))
         starts = [start_of(ref)] if with_start and known.ready_by(now) else []
         end = end_of(ref, outcome, retry=retry, retry_after_seconds=wait, started_at=None)
-        reply = self.do(self.service.report(node, starts=starts, ends=[end]))
-        if starts:
-            known.start(node, ref.attempt)
-        expected = known.end(node, ref.attempt, outcome, now, retry=retry, wait=wait)
-        assert reply.ends[0].verdict == expected, (reply, known)
+        for _ in range(1 + reply_lost):
+            reply = self.do(self.service.report(node, starts=starts, ends=[end]))
+            if starts:
+                known.start(node, ref.attempt)
+            expected = known.end(node, ref.attempt, outcome, now, retry=retry, wait=wait)
+            assert reply.ends[0].verdict == expected, (reply, known)
 
     def _reporter(self, job: ModelJob, at: int | None) -> UUID:
         if at is None and job.holder in self.model.nodes:
@@ -254,13 +267,19 @@ class ProtocolMachine(RuleBasedStateMachine):
         ago=AGO,
         at=st.sampled_from([None, None, 0, 1]),
         reason=st.sampled_from(sorted(REASONS)),
+        reply_lost=st.booleans(),
     )
-    def releases(self, job: UUID, ago: int, at: int | None, reason: str) -> None:
+    def releases(self, job: UUID, ago: int, at: int | None, reason: str, reply_lost: bool) -> None:
         known, now = self.model.jobs[job], time.time()
         node = self._reporter(known, at)
         ref = AttemptRef(job_id=job, attempt=max(1, known.attempt - ago))
+        self._release(known, node, ref, reason, now)
+        if reply_lost:
+            self._release(known, node, ref, reason, now)
+
+    def _release(self, job: ModelJob, node: UUID, ref: AttemptRef, reason: str, now: float) -> None:
         released = self.do(self.service.release(node, [ref], reason))
-        held = known.held_by(node, ref.attempt)
+        held = job.held_by(node, ref.attempt)
         assert released == ([ref] if held else [])
         if held:
-            known.give_back(now)
+            job.give_back(now)
