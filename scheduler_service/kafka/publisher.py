@@ -57,7 +57,6 @@ class Publisher:
         self._backlog: list[Claimed] = []
         self._lanes: defaultdict[int, deque[Claimed]] = defaultdict(deque)
         self._sending: dict[int, asyncio.Task[None]] = {}
-        self._generation = 0
         self.published = 0
         """Records that the broker acknowledged."""
         self._log = get(__name__)
@@ -73,7 +72,6 @@ class Publisher:
 
     def forget(self) -> None:
         """The node is dead: drop what has not been sent. What is under way is not sent again."""
-        self._generation += 1
         self._backlog.clear()
         self._lanes.clear()
 
@@ -129,7 +127,7 @@ class Publisher:
             self._sending.pop(topic_partition, None)
 
     async def _send_next(self, producer: AIOKafkaProducer, topic_partition: int) -> None:
-        generation, lane = self._generation, self._lanes[topic_partition]
+        lane = self._lanes[topic_partition]  # after `forget` nobody looks at this one any more
         batch, jobs = self._fill(producer, lane)
         if not jobs:
             return
@@ -137,7 +135,7 @@ class Publisher:
         try:
             base_offset = await self._kept.send(producer, batch, topic_partition)
         finally:
-            if base_offset is None and generation == self._generation:
+            if base_offset is None:
                 lane.extendleft(reversed(jobs))
         reports = [
             Published(

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -305,20 +305,3 @@ def load(settings: type[S]) -> S:
         first = error.errors(include_url=False)[0]
         path = "__".join(str(part) for part in first["loc"]).upper()
         raise SettingsProblem(f"{PREFIX}{path}: {first['msg']}") from None
-
-
-def describe(settings: ServiceSettings) -> dict[str, Any]:
-    """The effective settings, with passwords in addresses replaced."""
-    shown: dict[str, Any] = settings.model_dump()
-    database = shown.get("database")
-    if isinstance(database, dict):
-        database["url"] = redact(str(database["url"]))
-    return shown
-
-
-def redact(url: str) -> str:
-    """The address without its password."""
-    scheme, sep, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    user = credentials.split(":", 1)[0]
-    return f"{scheme}{sep}{user}{':***' if ':' in credentials else ''}{at}{place}"
