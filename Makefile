@@ -112,10 +112,12 @@ model: setup ## the protocol in every order with spin: it holds, and each mutant
 	@$(BIN)/python -m tests.model.run
 
 ##@ Break it
-.PHONY: chaos chaos-random chaos-controls
+.PHONY: chaos chaos-random chaos-controls soak
 SEED ?= 1
 MINUTES ?= 3
 JOBS ?=
+SOAK_MINUTES ?= 20
+RATE ?= 300
 chaos: setup ## faults from a seed under load, then a verdict: make chaos SEED=1 MINUTES=10
 	@$(BIN)/python -m tests.chaos.harness --seed $(SEED) --minutes $(MINUTES) $(if $(JOBS),--jobs $(JOBS))
 
@@ -124,3 +126,6 @@ chaos-random: setup ## the same with a random seed, which it prints
 
 chaos-controls: setup ## take guards out of a copy: the same run must report violations there
 	@$(BIN)/python -m tests.chaos.harness.controls
+
+soak: setup ## 20 minutes at 300 jobs/s with a kill every 30 s: nothing may grow; WRITE=1 into docs/soak.md
+	@$(BIN)/python -m tests.chaos.soak --minutes $(SOAK_MINUTES) --rate $(RATE) $(if $(filter 1,$(WRITE)),--write)

@@ -64,9 +64,9 @@ _POISON = """(j.status = 'RUNNING' AND NOT j.cancel_requested AND j.lost >= $2
 _BECOMES = f"""CASE WHEN j.cancel_requested THEN 'CANCELLED'
               WHEN {_POISON} THEN 'FAILED' ELSE 'SCHEDULED' END"""
 
-# Takes leased jobs from dead holders: back to SCHEDULED with a new attempt, due at once if its time has come;
-# CANCELLED where a cancel was asked (R20). `lost` rises where the attempt may have begun (R15). A job lost as
-# a suspect for the last time allowed is quarantined: FAILED, reason poison.
+# Takes leased jobs, which are locked already, from dead holders: back to SCHEDULED with a new attempt, due at
+# once if its time has come; CANCELLED where a cancel was asked (R20). `lost` rises where the attempt may have
+# begun (R15). A job lost as a suspect for the last time allowed is quarantined: FAILED, reason poison.
 TAKE_BACK = f"""
 WITH moved AS (
     UPDATE jobs AS j
@@ -81,8 +81,7 @@ WITH moved AS (
         error = CASE WHEN {_POISON} THEN 'quarantined: it was lost with its worker too often'
                      ELSE j.error END,
         finished_at = CASE {_BECOMES} WHEN 'SCHEDULED' THEN NULL ELSE clock_timestamp() END
-    WHERE j.id = ANY (ARRAY (
-              SELECT l.id FROM jobs AS l WHERE l.id = ANY ($1::uuid[]) ORDER BY l.id FOR UPDATE))
+    WHERE j.id = ANY ($1::uuid[])
       AND j.status IN ('RUNNING', 'SCHEDULED')
       AND EXISTS (SELECT FROM nodes AS n WHERE n.id = j.node AND n.state = 'dead')
     RETURNING j.id, j.version, j.prev_status, j.status, j.attempt, NULL::uuid AS by_node,

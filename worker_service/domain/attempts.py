@@ -11,7 +11,7 @@ Only the main loop changes it. Each (job, attempt) starts at most once: what was
 back is remembered (the last `MEMORY` of them) and never asked for again (R1, R2).
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,11 +20,9 @@ from uuid import UUID
 
 from shared.contracts.leases import Lease
 from shared.contracts.nodes import AttemptRef
+from worker_service.domain.memory import MEMORY, Memory
 from worker_service.domain.node import Node
 from worker_service.domain.offset_tracker import Place
-
-MEMORY = 50_000
-"""Attempts remembered after they left the table."""
 
 Key = tuple[UUID, int]
 """(job id, attempt): with the node that holds it, the fencing token."""
@@ -107,8 +105,7 @@ class AttemptTable:
     def __init__(self, memory: int = MEMORY) -> None:
         self._attempts: dict[Key, Attempt] = {}
         self._counts: Counter[State] = Counter()
-        self._memory: OrderedDict[Key, None] = OrderedDict()
-        self._memory_limit = memory
+        self._memory = Memory(memory)
 
     def add(self, attempt: Attempt) -> None:
         """A record names an attempt that is not in the table."""
@@ -147,14 +144,11 @@ class AttemptTable:
 
     def remember(self, key: Key) -> None:
         """Never ask for this attempt or start it."""
-        self._memory[key] = None
-        self._memory.move_to_end(key)
-        while len(self._memory) > self._memory_limit:
-            self._memory.popitem(last=False)
+        self._memory.add(*key)
 
     def remembers(self, key: Key) -> bool:
         """Whether it was started or given back."""
-        return key in self._memory
+        return self._memory.has(*key)
 
     def count(self, state: State) -> int:
         """How many are in that state."""

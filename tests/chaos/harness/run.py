@@ -3,8 +3,6 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from tests.chaos.harness.world import (
     World,
     running_world,
 )
+from tests.support.beside import beside
 
 SAY_SECONDS = 10.0
 
@@ -51,7 +50,7 @@ async def run(wanted: Wanted, records: Path) -> None:
         meta.note("run", **_told(wanted, world))
         watch = Watch(world, Journal(records / "watch.jsonl"))
         reader = TopicReader(world.kafka_settings, Journal(records / "topic.jsonl"))
-        async with _beside(watch.run()), _beside(reader.run()):
+        async with beside(watch.run()), beside(reader.run()):
             await _break_and_heal(world, watch, effects, wanted)
             meta.note("healed")
             settled = await watch.settle(wanted.quiet_seconds)
@@ -93,7 +92,7 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
     strikes = {kind.name: strike for kind, strike in kinds.items()}
     nemesis = Nemesis(strikes, Journal(world.records / "nemesis.jsonl"))
     try:
-        async with _beside(_say(clients, watch, nemesis)):
+        async with beside(_say(clients, watch, nemesis)):
             await asyncio.gather(clients.run(), nemesis.run(faults))
     finally:
         await calls.close()
@@ -108,15 +107,3 @@ async def _say(clients: Clients, watch: Watch, nemesis: Nemesis) -> None:
             f"faults {nemesis.begun}",
             flush=True,
         )
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Something that goes on meanwhile and is given up at the end."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

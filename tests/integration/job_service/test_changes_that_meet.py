@@ -96,11 +96,30 @@ async def test_from_is_right_when_the_reaper_waits_for_a_start(actors: Actors) -
     other = await service.connect()
     async with other.transaction():
         await service.inside(other).start(actors.worker, lease)
-        reap = asyncio.create_task(service.stores.reaping.take_back(10))
+        reap = asyncio.create_task(_take_back(service))
         await service.until_blocked()
     await reap
     assert (await service.history(lease.job_id))[-1] == (4, "RUNNING", "SCHEDULED", "lost")
     assert (await service.job(lease.job_id)).lost == 1
+
+
+async def test_from_is_right_when_a_release_waits_for_a_start(actors: Actors) -> None:
+    """R12: given back as RUNNING, not as the held one that the statement first saw."""
+    service = actors.service
+    lease = await service.leased_one(actors.scheduler, actors.worker, in_seconds=AHEAD)
+    other = await service.connect()
+    async with other.transaction():
+        await service.inside(other).start(actors.worker, lease)
+        release = asyncio.create_task(service.release(actors.worker, [lease]))
+        await service.until_blocked()
+    await release
+    assert (await service.history(lease.job_id))[-1] == (4, "RUNNING", "SCHEDULED", "released")
+
+
+async def _take_back(service: Service) -> None:
+    """The reaper waits for a lock briefly and leaves the job for its next round."""
+    while not await service.stores.reaping.take_back(10):
+        pass
 
 
 async def _release(service: Service, worker: UUID, job: Job) -> None:
@@ -122,7 +141,7 @@ async def _snooze(service: Service, worker: UUID, job: Job) -> None:
 
 async def _lose(service: Service, worker: UUID, _: Job) -> None:
     await service.operations.sessions.leave(worker)
-    await service.stores.reaping.take_back(10)
+    await _take_back(service)
 
 
 WAYS_OUT = pytest.mark.parametrize("leave", [_release, _fail, _snooze, _lose])

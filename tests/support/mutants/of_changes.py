@@ -144,10 +144,19 @@ MUTANTS = (
     Mutant(
         "R12",
         "`from` is read under the lock",
+        f"{POSTGRES}/leases.py",
+        "SET prev_status = j.status,\n        status = CASE WHEN j.cancel_requested THEN 'CANCELLED'",
+        "SET prev_status = (SELECT o.status FROM jobs AS o WHERE o.id = j.id),\n"
+        "        status = CASE WHEN j.cancel_requested THEN 'CANCELLED'",
+        (f"{MEETING}::test_from_is_right_when_a_release_waits_for_a_start",),
+    ),
+    Mutant(
+        "R12",
+        "the reaper looks at what it has locked",
         f"{POSTGRES}/reaping.py",
-        "SET prev_status = j.status, status = {_BECOMES}",
-        "SET prev_status = (SELECT o.status FROM jobs AS o WHERE o.id = j.id), status = {_BECOMES}",
-        (f"{MEETING}::test_from_is_right_when_the_reaper_waits_for_a_start",),
+        "ids = await _lock(raw, _ids(held))",
+        "ids = _ids(held)",
+        (f"{MARKING}::test_a_job_that_a_stranger_has_locked_stops_no_reaper",),
     ),
     Mutant(
         "R13",
