@@ -56,6 +56,29 @@ async def test_batches_with_the_same_keys_in_any_order_do_not_wait_in_a_circle(
     assert new == len(owners) == await count(service)
 
 
+async def test_two_batches_with_the_same_keys_in_opposite_orders_do_not_wait_in_a_circle(
+    service: Service,
+) -> None:
+    """R25: both stand before a key in the middle that somebody else is taking, and only one has taken one
+    before it; so whoever goes on first meets nothing of the other's."""
+    other = await service.connect()
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute(
+        "INSERT INTO idempotency_keys VALUES ('m', decode('00', 'hex'), gen_random_uuid(), now())"
+    )
+    batches = []
+    for blocked, keys in enumerate(("amz", "zma"), 1):
+        jobs = [keyed(key) for key in keys]
+        batches.append(asyncio.create_task(service.operations.create.create(jobs)))
+        await service.until_blocked(blocked)
+    await transaction.rollback()
+    first, second = await asyncio.gather(*batches)
+    assert [one[1] for one in first if isinstance(one, tuple)] == [True, True, True]
+    assert [one[1] for one in second if isinstance(one, tuple)] == [False, False, False]
+    assert await count(service) == 3
+
+
 async def test_another_body_under_the_same_key_is_refused(service: Service) -> None:
     """R25: and the first job stays what it is."""
     first, _ = await answer(service, keyed("one"))

@@ -62,7 +62,9 @@ MUTANTS = (
         f"{POSTGRES}/jobs.py",
         "AS k (key, body_hash, job_id) ORDER BY k.key",
         "AS k (key, body_hash, job_id)",
-        (f"{KEYS}::test_batches_with_the_same_keys_in_any_order_do_not_wait_in_a_circle",),
+        (
+            f"{KEYS}::test_two_batches_with_the_same_keys_in_opposite_orders_do_not_wait_in_a_circle",
+        ),
         ONE_KEY,
     ),
     Mutant(
