@@ -14,16 +14,26 @@ class Memory:
         self._limit = limit
         self._order: deque[bytes] = deque()
         self._known: set[bytes] = set()
+        self._told_again: set[bytes] = set()
 
     def add(self, job_id: UUID, attempt: int) -> None:
-        """Remember it; the oldest is forgotten. One that is known keeps its place."""
+        """Remember it; the oldest is forgotten. One that is told again has a second turn when it is the oldest:
+        what was given back long ago may still be on its way (R2)."""
         name = _name(job_id, attempt)
         if name in self._known:
+            self._told_again.add(name)
             return
         self._known.add(name)
         self._order.append(name)
-        if len(self._order) > self._limit:
-            self._known.remove(self._order.popleft())
+        while len(self._known) > self._limit:
+            self._let_go(self._order.popleft())
+
+    def _let_go(self, name: bytes) -> None:
+        if name in self._told_again:
+            self._told_again.remove(name)
+            self._order.append(name)
+        else:
+            self._known.remove(name)
 
     def has(self, job_id: UUID, attempt: int) -> bool:
         """Whether it is remembered."""

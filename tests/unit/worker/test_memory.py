@@ -20,3 +20,14 @@ def test_one_that_is_told_twice_takes_one_place() -> None:
         memory.add(job, 1)
     assert memory.has(first, 1)
     assert memory.has(second, 1)
+
+
+def test_one_that_is_told_again_is_not_the_next_to_be_forgotten() -> None:
+    """R2: what was given back, and is told again when the release is answered, stays the longer."""
+    memory = Memory(limit=2)
+    again, other, third, fourth = (new_id() for _ in range(4))
+    for job in (again, other, again, third):
+        memory.add(job, 1)
+    assert [memory.has(job, 1) for job in (again, other, third)] == [True, False, True]
+    memory.add(fourth, 1)
+    assert [memory.has(job, 1) for job in (again, third, fourth)] == [True, False, True]
