@@ -33,7 +33,9 @@ SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live
 # request's seq must be the newest of its node, or nothing is claimed (R8); it is written when the request
 # comes ($13) and then only when there is something to claim. Nothing is claimed for a dead
 # node: its row is locked, live, until the end (R4). Nor for a type that was paused since the credits were
-# looked at: a pause that has committed is seen here, and a later one waits for the end of this.
+# looked at: a pause that has committed is seen here, and a later one waits for the end of this. What is taken
+# leaves the shelf by its job's id: a row that was written anew while this waited is not found by its place. A
+# row that was left in flight, whatever left it there, is taken over: it must not stop every claim after it.
 CLAIM = f"""
 WITH live AS MATERIALIZED (
     SELECT id FROM nodes WHERE id = $1 AND role = 'scheduler' AND state = 'live' FOR KEY SHARE
@@ -58,7 +60,7 @@ shelf AS MATERIALIZED (
 ),
 due_now AS MATERIALIZED (
     SELECT d.* FROM shelf CROSS JOIN LATERAL (
-        SELECT due.ctid AS at, due.job_id, due.band, due.dispatch_at FROM due
+        SELECT due.job_id, due.band, due.dispatch_at FROM due
         WHERE due.job_type = shelf.job_type AND due.band = shelf.band AND due.dispatch_at <= now()
         ORDER BY due.dispatch_at LIMIT shelf.most FOR UPDATE SKIP LOCKED
     ) AS d LIMIT $6
@@ -71,7 +73,7 @@ ahead_shelf AS MATERIALIZED (
 ),
 due_soon AS MATERIALIZED (
     SELECT d.* FROM ahead_shelf AS shelf CROSS JOIN LATERAL (
-        SELECT due.ctid AS at, due.job_id, due.band, due.dispatch_at FROM due
+        SELECT due.job_id, due.band, due.dispatch_at FROM due
         WHERE due.job_type = shelf.job_type AND due.band = shelf.band
           AND due.dispatch_at > now() AND due.dispatch_at <= now() + $11 * interval '1 second'
         ORDER BY due.dispatch_at LIMIT shelf.most FOR UPDATE SKIP LOCKED
@@ -102,14 +104,17 @@ taken AS (
     FROM locked WHERE status = 'SCHEDULED'
 ),
 off_the_shelf AS (
-    DELETE FROM due WHERE ctid = ANY (ARRAY (
-        SELECT p.at FROM picked AS p WHERE p.job_id = ANY (ARRAY (SELECT id FROM taken))))
+    DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM taken))
 ),
 in_flight AS (
     INSERT INTO inflight (job_id, attempt, job_type, ready_at, scheduler, claim_seq, since, look_at)
     SELECT id, attempt, job_type, ready_at, $1, $2, clock_timestamp(),
            greatest(ready_at, clock_timestamp()) + $12 * interval '1 second'
     FROM taken
+    ON CONFLICT (job_id) DO UPDATE
+    SET attempt = excluded.attempt, ready_at = excluded.ready_at, scheduler = excluded.scheduler,
+        claim_seq = excluded.claim_seq, worker = NULL, token_hash = NULL, suspect = false,
+        topic_partition = NULL, record_offset = NULL, since = excluded.since, look_at = excluded.look_at
 )
 SELECT * FROM taken
 """

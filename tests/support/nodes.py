@@ -20,14 +20,16 @@ _RAN = "SELECT count(*) FROM executions WHERE node = $1 AND status = 'SUCCESS'"
 
 
 def node_of(stack: RunningStack, name: str) -> UUID:
-    """The live node that the process `name` is now; waits for it."""
+    """The live node that the process `name` is now; waits for it, and for the end of the one that it was."""
     address = stack.stack.plan.url(name)
-    found = wait_until(
-        lambda: rows(stack, _LIVE, address), within=20, every=0.1, what=f"{name} to be a node"
-    )
-    (row,) = found
-    node: UUID = row["id"]
-    return node
+    found: list[UUID] = []
+
+    def alone() -> bool:
+        found[:] = [row["id"] for row in rows(stack, _LIVE, address)]
+        return len(found) == 1
+
+    wait_until(alone, within=20, every=0.1, what=f"{name} to be a node, and one")
+    return found[0]
 
 
 def wait_dead(stack: RunningStack, node: UUID, *, within: float) -> str:

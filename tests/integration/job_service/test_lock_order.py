@@ -137,6 +137,41 @@ async def test_looking_again_later_waits_for_no_lease(actors: Actors) -> None:
     assert later == len(jobs)
 
 
+async def test_what_was_armed_again_while_a_claim_waited_leaves_the_shelf(actors: Actors) -> None:
+    """R6: a claim that had to wait has a picture from before its wait; a job whose place on the shelf was
+    written anew meanwhile, and that is claimed, is not on the shelf any more."""
+    service = actors.service
+    await service.create(1)
+    claimed = await service.claim(actors.scheduler)
+    await _decline(actors, claimed)
+    await service.pass_time(claimed[0].job_id, 10)
+    other = await service.connect()
+    async with other.transaction():
+        await other.execute("SELECT FROM nodes WHERE id = $1 FOR UPDATE", actors.scheduler)
+        waiting = asyncio.create_task(service.claim(actors.scheduler))
+        await service.until_blocked()
+        await _decline(actors, claimed)
+    assert [ref.job_id for ref in await waiting] == [claimed[0].job_id]
+    assert await service.raw.fetchval("SELECT count(*) FROM inflight") == 1
+    assert await service.raw.fetchval("SELECT count(*) FROM due") == 0
+
+
+async def test_a_row_that_was_left_in_flight_stops_no_claim(actors: Actors) -> None:
+    """R7: whatever left it there, what is due is claimed, and the row is the new claim's."""
+    service = actors.service
+    (job,) = await service.create(1)
+    await service.raw.execute(
+        """INSERT INTO inflight (job_id, attempt, job_type, ready_at, worker, since, look_at)
+           SELECT id, 7, job_type, ready_at, $2, now(), now() FROM jobs WHERE id = $1""",
+        job.id,
+        actors.worker,
+    )
+    assert [ref.job_id for ref in await service.claim(actors.scheduler)] == [job.id]
+    row = await service.raw.fetchrow("SELECT * FROM inflight WHERE job_id = $1", job.id)
+    assert row is not None
+    assert (row["attempt"], row["worker"], row["scheduler"]) == (1, None, actors.scheduler)
+
+
 JOBS = 30
 ROUNDS = 12
 ACTORS_AT_ONCE = 8

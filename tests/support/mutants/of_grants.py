@@ -4,6 +4,7 @@ from tests.support.mutants.mutant import (
     CLAIMS,
     FENCING,
     LEASES,
+    LOCKS,
     MARKING,
     ONE_ATTEMPT,
     POSTGRES,
@@ -141,6 +142,15 @@ MUTANTS = (
         "            await raw.execute(LOCK_BESIDE_PAUSES, ids)\n            granted",
         "            granted",
         (f"{LEASES}::test_a_lease_that_waits_for_the_arming_takes_its_due_row",),
+    ),
+    Mutant(
+        "R6",
+        "what a claim takes leaves the shelf, wherever it lies by now",
+        f"{POSTGRES}/claims.py",
+        "DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM taken))",
+        "DELETE FROM due WHERE ctid = ANY (ARRAY (\n"
+        "        SELECT d.ctid FROM due AS d WHERE d.job_id = ANY (ARRAY (SELECT id FROM taken))))",
+        (f"{LOCKS}::test_what_was_armed_again_while_a_claim_waited_leaves_the_shelf",),
     ),
     Mutant(
         "R6",
