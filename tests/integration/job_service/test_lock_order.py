@@ -142,16 +142,17 @@ async def test_what_was_armed_again_while_a_claim_waited_leaves_the_shelf(actors
     written anew meanwhile, and that is claimed, is not on the shelf any more."""
     service = actors.service
     await service.create(1)
-    claimed = await service.claim(actors.scheduler)
-    await _decline(actors, claimed)
-    await service.pass_time(claimed[0].job_id, 10)
+    (job,) = await service.claim(actors.scheduler)
+    refs = [AttemptRef(job_id=job.job_id, attempt=job.attempt)]
+    await _decline(actors, refs)
+    await service.pass_time(job.job_id, 10)
     other = await service.connect()
     async with other.transaction():
         await other.execute("SELECT FROM nodes WHERE id = $1 FOR UPDATE", actors.scheduler)
         waiting = asyncio.create_task(service.claim(actors.scheduler))
         await service.until_blocked()
-        await _decline(actors, claimed)
-    assert [ref.job_id for ref in await waiting] == [claimed[0].job_id]
+        await _decline(actors, refs)
+    assert [ref.job_id for ref in await waiting] == [job.job_id]
     assert await service.raw.fetchval("SELECT count(*) FROM inflight") == 1
     assert await service.raw.fetchval("SELECT count(*) FROM due") == 0
 

@@ -31,6 +31,9 @@ HEAVY = (
 RUN_LIMIT_SECONDS = 120.0
 TEST_LIMIT_SECONDS = 30
 """A mutant that makes a test hang is caught by that."""
+AGAIN_AFTER_SECONDS = 5
+"""The signal that ends a test that hangs may hit a task of the product, which keeps it to itself: it is sent
+again."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Run:
 
 
 class _Recorder:
-    """A plugin of pytest: which tests failed, and when."""
+    """A plugin of pytest: which tests failed, and when; and the timer of a test, which goes on ringing."""
 
     def __init__(self, began: float) -> None:
         self._began = began
@@ -107,6 +110,18 @@ class _Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self.failed.setdefault(report.nodeid, time.monotonic() - self._began)
+
+    def pytest_timeout_set_timer(self, item: pytest.Item) -> bool:
+        def ring(_number: int, _frame: object) -> None:
+            pytest.fail(f"{item.nodeid} took more than {TEST_LIMIT_SECONDS} s")
+
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, TEST_LIMIT_SECONDS, AGAIN_AFTER_SECONDS)
+        return True
+
+    def pytest_timeout_cancel_timer(self, item: pytest.Item) -> bool:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return True
 
 
 def _run_here(
