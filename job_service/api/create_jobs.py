@@ -1,6 +1,7 @@
 """Public routes that make jobs: one, a batch, and one anew."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -12,7 +13,8 @@ from job_service.api.models import MAX_KEY_CHARS, BatchItem, CreateBatch, Create
 from job_service.api.problems import body_of, invalid_parts
 from job_service.api.replies import IfMatch, JobId, location_of, success, version_of
 from job_service.domain.job import Job, NewJob
-from job_service.operations.create_jobs import CreateJobs, Fits, NotAll
+from job_service.operations.create_jobs import Answer, CreateJobs, Fits, NotAll
+from job_service.operations.group_commit import GroupCommit
 from job_service.operations.problems import Invalid, Problem
 from job_service.operations.rerun_job import RerunJob
 from shared.kernel.ids import new_id
@@ -46,6 +48,8 @@ def routes(create: CreateJobs, rerun: RerunJob, fits: Fits) -> APIRouter:
 
 
 def _add_create(router: APIRouter, create: CreateJobs, fits: Fits) -> None:
+    grouped = GroupCommit[NewJob, Answer](partial(create.create_together, fits=fits))
+
     @router.post(
         "",
         status_code=201,
@@ -60,7 +64,7 @@ def _add_create(router: APIRouter, create: CreateJobs, fits: Fits) -> None:
         body: CreateJob, idempotency_key: IdempotencyKey = None, traceparent: Traceparent = None
     ) -> Response:
         job = body.to_new_job(new_id(), traceparent=traceparent, key=idempotency_key)
-        (answer,) = await create.create([job], fits=fits)
+        answer = await grouped.ask(job)
         if isinstance(answer, Problem):
             raise answer
         return _made(*answer, "Job created")

@@ -1,5 +1,6 @@
 """Create: one job or many, each durable once answered (G1), a repeat under the same key harmless."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -15,6 +16,9 @@ TRIES_AFTER_UNKNOWN = 3
 
 TRIES_WHEN_TAKEN = 5
 """How often all or nothing is tried again because keys were taken meanwhile, each time by others."""
+
+APART_AT_ONCE = 4
+"""So many at once are created by themselves after a group met a key that somebody else is taking."""
 
 Answer = tuple[Job, bool] | Problem
 """A job and whether it is new, or what is wrong with its create."""
@@ -77,6 +81,25 @@ class CreateJobs:
             _answer(job, made, {**owners, **mine}, every) or refused[heads[job.id].id]
             for job in jobs
         ]
+
+    async def create_together(self, jobs: Sequence[NewJob], *, fits: Fits) -> Sequence[Answer]:
+        """As `create`, for jobs of clients who know nothing of each other: a key whose first request is not
+        done yet is the problem of its own job alone.
+
+        Raises:
+            DatabaseError: nobody knows whether all were created.
+        """
+        try:
+            return await self.create(jobs, fits=fits)
+        except KeyInFlight as problem:
+            if len(jobs) == 1:
+                return [problem]
+        answers: list[Answer] = []
+        for first in range(0, len(jobs), APART_AT_ONCE):
+            few = jobs[first : first + APART_AT_ONCE]
+            alone = [self.create_together([job], fits=fits) for job in few]
+            answers += [answer for one in await asyncio.gather(*alone) for answer in one]
+        return answers
 
     async def create_all(
         self, jobs: Sequence[NewJob], *, fits: Fits | None = None

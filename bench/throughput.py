@@ -1,0 +1,120 @@
+"""Throughput: from the first create until every job is SUCCESS with its history committed.
+
+    python -m bench.throughput [--jobs 20000] [--one-by-one]
+
+Starts a stack of its own and creates jobs that are due at once: in batches of 500 on four connections, or with
+`--one-by-one` by a POST each on 64. Prints jobs a second and the CPU of each role for each job.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass
+
+import asyncpg
+
+from bench import cpu
+from bench.http_load import Connection, connections
+from bench.lateness import machine
+from tests.support.stacks import RunningStack, running_stack
+
+BATCH, BATCH_CONNECTIONS, SINGLE_CONNECTIONS = 500, 4, 64
+WARM_UP_JOBS = 1_000
+SETTLED_WITHIN_SECONDS = 600.0
+LOOK_SECONDS = 0.02
+OPEN = "SELECT EXISTS (SELECT FROM due) OR EXISTS (SELECT FROM inflight)"
+DONE = "SELECT count(*) FROM jobs WHERE status = 'SUCCESS'"
+JOB = {"name": "bench", "jobType": "DUMMY", "payload": {"sleepMs": 0}}
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Of one run: jobs, seconds until the last create was answered and until the last job was done, and CPU
+    microseconds for each job by role."""
+
+    jobs: int
+    created: float
+    done: float
+    cpu_us: dict[str, float]
+
+
+async def measure(stack: RunningStack, jobs: int, *, one_by_one: bool) -> Throughput:
+    """Create and run so many jobs.
+
+    Raises:
+        RuntimeError: a job was refused, or ended otherwise than in SUCCESS.
+    """
+    plan = stack.stack.plan
+    raw = await asyncpg.connect(plan.database_url)
+    try:
+        before = await raw.fetchval(DONE)
+        used = cpu.by_role(stack.stack)
+        began = time.perf_counter()
+        await _create(plan.ports["job-1"], jobs, one_by_one=one_by_one)
+        created = time.perf_counter() - began
+        await _settled(raw)
+        done = time.perf_counter() - began
+        after = cpu.by_role(stack.stack)
+        succeeded = await raw.fetchval(DONE) - before
+    finally:
+        await raw.close()
+    if succeeded != jobs:
+        raise RuntimeError(f"{succeeded} of {jobs} jobs are SUCCESS")
+    costs = {role: (seconds - used[role]) / jobs * 1e6 for role, seconds in after.items()}
+    return Throughput(jobs, created, done, costs)
+
+
+async def _settled(raw: asyncpg.Connection) -> None:
+    async with asyncio.timeout(SETTLED_WITHIN_SECONDS):
+        while await raw.fetchval(OPEN):  # noqa: ASYNC110 - PostgreSQL tells nobody
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _create(port: int, jobs: int, *, one_by_one: bool) -> None:
+    size = 1 if one_by_one else BATCH
+    sizes = [min(size, jobs - first) for first in range(0, jobs, size)]
+    body = json.dumps(JOB).encode()
+
+    async def client(connection: Connection) -> None:
+        while sizes:
+            count = sizes.pop()
+            if one_by_one:
+                status, answer = await connection.post("/api/v1/jobs", body)
+            else:
+                batch = b'{"jobs": [' + b",".join([body] * count) + b"]}"
+                status, answer = await connection.post("/api/v1/jobs/batch", batch)
+            if status != 201:
+                raise RuntimeError(f"{status} {answer[:300]!r}")
+
+    count = SINGLE_CONNECTIONS if one_by_one else BATCH_CONNECTIONS
+    async with connections(port, count) as opened, asyncio.TaskGroup() as group:
+        for connection in opened:
+            group.create_task(client(connection))
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="bench.throughput")
+    parser.add_argument("--jobs", type=int, default=20_000)
+    parser.add_argument("--one-by-one", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    facts = machine()
+    with running_stack(workers=1) as stack:
+        asyncio.run(measure(stack, WARM_UP_JOBS, one_by_one=asked.one_by_one))
+        for _ in range(asked.rounds):
+            found = asyncio.run(measure(stack, asked.jobs, one_by_one=asked.one_by_one))
+            costs = "  ".join(f"{role} {us:.0f}" for role, us in sorted(found.cpu_us.items()))
+            print(
+                f"{found.jobs} jobs: created {found.jobs / found.created:,.0f}/s, done "
+                f"{found.jobs / found.done:,.0f}/s; CPU us per job: {costs}, "
+                f"all {sum(found.cpu_us.values()):.0f}"
+            )
+    print(f"machine: {facts}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
