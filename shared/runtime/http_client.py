@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import TypeVar
 
-import httpx
 from pydantic import ValidationError
 
 from shared.contracts.base import Message
 from shared.runtime import failpoints
+from shared.runtime.kept_http import BrokenAnswer, KeptHttp
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -40,12 +40,7 @@ class InternalClient:
 
     def __init__(self, base_url: str, *, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            timeout=httpx.Timeout(timeout_seconds),
-            limits=httpx.Limits(max_connections=4, keepalive_expiry=60),
-            trust_env=False,
-        )
+        self._http = KeptHttp(base_url)
 
     async def call(
         self,
@@ -65,24 +60,21 @@ class InternalClient:
         limit = self._timeout + extra_seconds
         try:
             async with asyncio.timeout(limit):
-                response = await self._http.post(
-                    path,
-                    content=body.model_dump_json(by_alias=True),
-                    headers={"content-type": "application/json", **(headers or {})},
-                    timeout=limit,
+                status, answer = await self._http.post(
+                    path, body.model_dump_json(by_alias=True).encode(), headers or {}
                 )
             failpoints.hit("call.answered", path)
-        except (TimeoutError, httpx.HTTPError, OSError) as error:
+        except (TimeoutError, BrokenAnswer, OSError) as error:
             raise NoAnswer(f"{path}: {error!r}") from error
-        if response.status_code >= 500 or response.status_code == 429:
-            raise NoAnswer(f"{path}: HTTP {response.status_code}")
-        if response.status_code >= 400:
-            raise Refused(f"{path}: HTTP {response.status_code} {response.text[:300]}")
+        if status >= 500 or status == 429:
+            raise NoAnswer(f"{path}: HTTP {status}")
+        if status >= 400:
+            raise Refused(f"{path}: HTTP {status} {answer[:300].decode(errors='replace')}")
         try:
-            return reply.model_validate_json(response.content)
+            return reply.model_validate_json(answer)
         except ValidationError as error:
             raise NoAnswer(f"{path}: unreadable reply: {error.errors()[0]['msg']}") from error
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        self._http.close()

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from shared.runtime import garbage
 from shared.runtime.log import get
 from shared.runtime.refusals import refusal
 
@@ -166,6 +167,7 @@ def run(main: Callable[[], Awaitable[None]]) -> int:
     """Run a service's main coroutine on uvloop; the process's exit code."""
     import uvloop
 
+    garbage.settle()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main())  # type: ignore[arg-type]
