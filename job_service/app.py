@@ -24,6 +24,7 @@ from job_service.api import (
 )
 from job_service.api.admission import Admission
 from job_service.api.body_limit import BodyLimit
+from job_service.api.hot_routes import HotRoutes
 from job_service.domain.outside import OUTSIDE
 from job_service.duties.end_overdue import EndOverdue
 from job_service.duties.expire import Expire
@@ -266,17 +267,15 @@ def make_app(
     app.include_router(
         probes.routes(partial(database_problem, stores.database), told.metrics.render)
     )
-    app.include_router(list_jobs.routes(stores.listing))
-    app.include_router(why.routes(operations.explain))
-    app.include_router(
-        create_jobs.routes(operations.create, operations.rerun, operations.types.check_all)
-    )
-    app.include_router(read_jobs.routes(stores.jobs))
-    app.include_router(change_jobs.routes(operations.change, operations.delete, stores.jobs))
-    app.include_router(nodes.routes(stores.nodes))
-    app.include_router(job_types.routes(operations.pauses, stores.types))
-    app.include_router(internal.session_routes(operations.sessions, operations.cancels))
-    app.include_router(
+    routers = [
+        list_jobs.routes(stores.listing),
+        why.routes(operations.explain),
+        create_jobs.routes(operations.create, operations.rerun, operations.types.check_all),
+        read_jobs.routes(stores.jobs),
+        change_jobs.routes(operations.change, operations.delete, stores.jobs),
+        nodes.routes(stores.nodes),
+        job_types.routes(operations.pauses, stores.types),
+        internal.session_routes(operations.sessions, operations.cancels),
         internal.attempt_routes(
             operations.claims,
             operations.leases,
@@ -284,10 +283,13 @@ def make_app(
             operations.reports,
             stores.parked,
             stores.jobs,
-        )
-    )
-    app.include_router(internal_events.routes(operations.events))
+        ),
+        internal_events.routes(operations.events),
+    ]
+    for router in routers:
+        app.include_router(router)
     limits = limits or Limits()
+    app.add_middleware(HotRoutes, routes=[route for router in routers for route in router.routes])
     app.add_middleware(Admission, limits=limits)
     app.add_middleware(BodyLimit, limits=limits)
     app.add_middleware(told.metrics.timed)

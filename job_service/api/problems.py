@@ -1,10 +1,10 @@
 """Every error as RFC 9457 problem+json, with a sentence that says what to do (contract.md section 1)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
@@ -219,14 +219,29 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     )
 
 
+_REPLIES: tuple[
+    tuple[type[Exception], Callable[[Request, Exception], Awaitable[Response]]], ...
+] = (
+    (Problem, _known),
+    (RequestValidationError, _invalid),
+    (HTTPException, _http),
+    (DatabaseError, _database),
+    (Exception, _unexpected),
+)
+"""What is said of which error; the first that fits."""
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
-    app.add_exception_handler(Problem, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DatabaseError, _database)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, reply in _REPLIES:
+        app.add_exception_handler(kind, reply)
     app.include_router(_texts())
+
+
+async def reply_to(request: Request, error: Exception) -> Response:
+    """The same for an error outside of the framework's layer."""
+    reply = next(reply for kind, reply in _REPLIES if isinstance(error, kind))
+    return await reply(request, error)
 
 
 def _texts() -> APIRouter:

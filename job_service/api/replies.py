@@ -4,7 +4,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Header, Path
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
+from pydantic_core import to_json
 
 from job_service.domain.job import Job
 from job_service.operations.problems import Invalid
@@ -28,16 +29,15 @@ def success(
     status: int = 200,
     job: Job | None = None,
     location: str | None = None,
-) -> JSONResponse:
+) -> Response:
     """The success envelope, with the job's version as its ETag."""
     headers = {}
     if job is not None:
         headers["ETag"] = etag(job.version)
     if location is not None:
         headers["Location"] = location
-    return JSONResponse(
-        {"success": True, "message": message, "data": data}, status_code=status, headers=headers
-    )
+    body = to_json({"success": True, "message": message, "data": data})
+    return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
 def etag(version: int) -> str:

@@ -5,9 +5,11 @@ row can appear at or before a place that was read. The order of a job's versions
 (job_service/domain/feed_order.py, ADR 0010).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import asyncpg
@@ -15,7 +17,8 @@ import asyncpg
 from job_service.domain.feed_order import HistoryRow, Place
 from job_service.postgres.database import Database
 from job_service.postgres.lookup import lookup
-from shared.contracts.events import FeedCursor, FeedEvent, JobEvent
+from shared.contracts.base import rfc3339
+from shared.contracts.events import FeedCursor, FeedEvent
 
 CLUSTER = """(SELECT system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
        FROM pg_control_system())"""
@@ -158,24 +161,33 @@ class Feed:
 
 
 def _row(row: asyncpg.Record) -> HistoryRow:
+    job_id, at = str(row["job_id"]), rfc3339(row["at"])
+    node, job_type = row["node"], row["job_type"]
+    # By hand, as it is made for each transition: `JobEvent` takes eight times as long, and says the same.
+    value = (
+        f'{{"jobId":"{job_id}","version":{row["version"]},"from":{_quoted(row["from_status"])},'
+        f'"to":"{row["to_status"]}","attempt":{row["attempt"]},'
+        f'"node":{"null" if node is None else _quoted(str(node))},"at":"{at}",'
+        f'"reason":{_quoted(row["reason"])},"actor":{_quoted(row["actor"])},'
+        f'"jobType":{_quoted(job_type)},"schema":1}}'
+    )
     return HistoryRow(
         xid=row["xid"],
         job_id=row["job_id"],
         version=row["version"],
         before=row["before"],
-        facts=FeedEvent(
-            event=JobEvent(
-                job_id=row["job_id"],
-                version=row["version"],
-                from_=row["from_status"],
-                to=row["to_status"],
-                attempt=row["attempt"],
-                node=row["node"],
-                at=row["at"],
-                reason=row["reason"],
-                actor=row["actor"],
-                job_type=row["job_type"],
-            ),
+        facts=FeedEvent.model_construct(
+            job_id=job_id,
+            version=row["version"],
+            to=row["to_status"],
+            at=at,
+            value=value,
             traceparent=row["traceparent"],
         ),
     )
+
+
+@lru_cache(maxsize=1_000)
+def _quoted(text: str | None) -> str:
+    """As JSON. Words, types and nodes are few."""
+    return json.dumps(text, ensure_ascii=False)

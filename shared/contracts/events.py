@@ -8,7 +8,7 @@ has, and asks for the next one. What was not acknowledged is answered again, to 
 so a repeat, a lost reply or a carrier that dies costs repeated events and never one that is missing.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -19,6 +19,9 @@ from shared.contracts.states import JobStatus
 EVENT_SOURCE = "/punctual/job"
 EVENT_TYPES = {status: f"punctual.job.{status.value.lower()}.v1" for status in JobStatus}
 """`ce_type` by the state that the job is in after the transition."""
+
+_TYPES = {status.value: name.encode() for status, name in EVENT_TYPES.items()}
+_SOURCE = EVENT_SOURCE.encode()
 
 MAX_EVENTS = 1_000
 MAX_WAIT_SECONDS = 30.0
@@ -49,10 +52,32 @@ class JobEvent(Message):
 
 
 class FeedEvent(Message):
-    """An event with what its record carries besides."""
+    """An event on its way to the topic. `value` is the record's, a `JobEvent` as JSON text: the scheduler
+    passes it on as it is, because there are four for each job."""
 
-    event: JobEvent
+    job_id: str
+    version: int
+    to: str
+    at: str
+    value: str
     traceparent: str | None = None
+
+    @classmethod
+    def of(cls, event: JobEvent, traceparent: str | None = None) -> Self:
+        """The same, of an event."""
+        return cls(
+            job_id=str(event.job_id),
+            version=event.version,
+            to=event.to.value,
+            at=rfc3339(event.at),
+            value=event.model_dump_json(by_alias=True),
+            traceparent=traceparent,
+        )
+
+    @property
+    def event(self) -> JobEvent:
+        """What it tells."""
+        return JobEvent.model_validate_json(self.value)
 
 
 class FeedCursor(Message):
@@ -88,17 +113,16 @@ class EventsReply(Message):
 
 def encode(fed: FeedEvent) -> tuple[bytes, bytes, Headers]:
     """The record's key, its value, and its CloudEvents 1.0 binary-mode headers."""
-    event = fed.event
-    job_id = str(event.job_id).encode()
+    job_id = fed.job_id.encode()
     headers = [
         ("ce_specversion", b"1.0"),
-        ("ce_type", EVENT_TYPES[event.to].encode()),
-        ("ce_source", EVENT_SOURCE.encode()),
-        ("ce_id", b"%s/%d" % (job_id, event.version)),
+        ("ce_type", _TYPES[fed.to]),
+        ("ce_source", _SOURCE),
+        ("ce_id", b"%s/%d" % (job_id, fed.version)),
         ("ce_subject", job_id),
-        ("ce_time", rfc3339(event.at).encode()),
+        ("ce_time", fed.at.encode()),
         ("content-type", b"application/json"),
     ]
     if fed.traceparent:
         headers.append(("traceparent", fed.traceparent.encode()))
-    return job_id, event.model_dump_json(by_alias=True).encode(), headers
+    return job_id, fed.value.encode(), headers

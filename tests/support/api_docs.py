@@ -130,8 +130,8 @@ def _headers(**constants: str | list[str]) -> Document:
 
 
 def _job_event() -> Document:
-    fed = events.FeedEvent(
-        event=events.JobEvent(
+    fed = events.FeedEvent.of(
+        events.JobEvent(
             job_id=UUID("01a1fec3-f11c-725e-8852-73ceac3e96b8"),
             version=1,
             from_=JobStatus.CREATED,

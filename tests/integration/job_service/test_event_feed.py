@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from job_service.operations.feed_events import SILENT_SECONDS
-from shared.contracts.events import EventsReply
+from shared.contracts.events import EventsReply, FeedEvent
 from shared.contracts.states import JobStatus, Outcome
 from tests.support.event_feed import Subscriber, ask, history_of
 from tests.support.given import Actors
@@ -28,6 +28,9 @@ async def test_a_life_is_fed_once_and_in_order(actors: Actors) -> None:
     assert [e.event.node for e in fed] == [None, actors.scheduler, actors.worker, actors.worker]
     assert {e.traceparent for e in fed} == {"00-1-2-01"}
     assert {e.event.job_type for e in fed} == {"DUMMY"}
+    assert [FeedEvent.of(e.event, e.traceparent) for e in fed] == fed, (
+        "written as the model writes it"
+    )
     assert await subscriber.take() == 0
 
 

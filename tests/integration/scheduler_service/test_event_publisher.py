@@ -51,7 +51,7 @@ def event(job_id: UUID, version: int, *, reason: str = "changed") -> FeedEvent:
         actor="client",
         job_type="DUMMY",
     )
-    return FeedEvent(event=told, traceparent=TRACEPARENT if version else None)
+    return FeedEvent.of(told, traceparent=TRACEPARENT if version else None)
 
 
 async def test_events_are_conforming_and_in_order(

@@ -23,8 +23,8 @@ NOW = datetime.now(UTC)
 
 
 def some_event() -> FeedEvent:
-    return FeedEvent(
-        event=JobEvent(
+    return FeedEvent.of(
+        JobEvent(
             job_id=new_id(),
             version=0,
             from_=None,
