@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import cache
 
 import structlog
 
@@ -56,3 +57,9 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """A logger for one module."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
+
+
+@cache
+def ready_made(name: str) -> structlog.stdlib.BoundLogger:
+    """The same for who binds values thousands of times a second; logging must be set up by then."""
+    return get(name).bind()

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import uvloop
 
 from shared.runtime.log import get
+from worker_service.operations.mailbox import Mailbox
 from worker_service.operations.run_handler import HandlerCalls, Run
 
 
@@ -21,6 +22,7 @@ class Lanes:
 
     def __init__(self, *, threads: int) -> None:
         self._loop = uvloop.new_event_loop()
+        self._mail = Mailbox(self._loop)
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="handler")
         self._thread = threading.Thread(target=self._run_loop, name="handlers", daemon=True)
         self._closing = False
@@ -33,7 +35,7 @@ class Lanes:
     def submit(self, run: Run, calls: HandlerCalls) -> None:
         """Hand a run to the lane of its job type."""
         if run.job_type.lane == "async":
-            self._loop.call_soon_threadsafe(self._launch, run, calls)
+            self._mail.post(self._launch, run, calls)
         else:
             self._pool.submit(calls.in_thread, run)
 
@@ -42,7 +44,7 @@ class Lanes:
         `check()`.
         """
         if run.job_type.lane == "async":
-            self._loop.call_soon_threadsafe(self._cancel, run)
+            self._mail.post(self._cancel, run)
 
     def close(self) -> None:
         """Take nothing more."""

@@ -19,6 +19,7 @@ from worker_service.domain.outcome import CANCELLED, Ended, timed_out
 from worker_service.domain.slots import Slots
 from worker_service.handler_api import GuardedHttp, JobType
 from worker_service.operations.lanes import Lanes
+from worker_service.operations.mailbox import Mailbox
 from worker_service.operations.release_attempts import ReleaseAttempts
 from worker_service.operations.report_outcomes import ReportOutcomes
 from worker_service.operations.run_handler import HandlerCalls, Refusal, Run, Stop
@@ -65,7 +66,7 @@ class RunAttempts:
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._calls = HandlerCalls(
-            self, clock=clock, now=now, post=self._loop.call_soon_threadsafe, http=http
+            self, clock=clock, now=now, post=Mailbox(self._loop).post, http=http
         )
         self._runs: dict[Key, Run] = {}
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from shared.contracts.leases import Lease
 from shared.kernel.clock import DatabaseClock, MonotonicClock
 from shared.runtime import failpoints
-from shared.runtime.log import get
+from shared.runtime.log import ready_made
 from worker_service.domain.attempts import Attempt
 from worker_service.domain.node import Node
 from worker_service.domain.outcome import Ended, bad_payload, from_exception, from_value
@@ -107,7 +107,7 @@ class Run:
             name=lease.name,
             due_at=self.attempt.due_at,
             failures=lease.failures,
-            log=get("handler").bind(
+            log=ready_made("handler").bind(
                 job_id=str(lease.job_id),
                 attempt=lease.attempt,
                 node=str(self.node.id),
