@@ -122,7 +122,8 @@ class Jobs:
     async def insert(
         self, jobs: Sequence[NewJob], *, all_or_none: bool = False
     ) -> tuple[list[Job], bool]:
-        """Create jobs (one transaction); the created ones, and whether one is due within the look-ahead.
+        """Create jobs in one transaction (one statement, where no job has a key); the created ones, and
+        whether one is due within the look-ahead.
 
         A job whose id is there already is not created again. One whose idempotency key is taken is left
         out; `owners_of` tells by whom.
@@ -131,7 +132,9 @@ class Jobs:
             KeysTaken: with `all_or_none`, if a key is taken; nothing was created.
             KeyInFlight: another transaction took a key and did not end in time; nothing was created.
         """
-        rows = await self._database.transaction(lambda raw: self._insert(raw, jobs, all_or_none))
+        keyed = any(job.idempotency_key is not None for job in jobs)
+        run = self._database.transaction if keyed else self._database.run
+        rows = await run(lambda raw: self._insert(raw, jobs, all_or_none))
         failpoints.hit("create.committed")
         return [job_of(row) for row in rows], any(row["soon"] for row in rows)
 
@@ -145,7 +148,8 @@ class Jobs:
         if not jobs:
             return []
         rows: list[Row] = await raw.fetch(INSERT, *_columns(jobs), self._lookahead)
-        failpoints.hit("create.in-transaction")
+        if keyed:
+            failpoints.hit("create.in-transaction")
         return rows
 
     async def _take_keys(self, raw: Raw, keyed: Sequence[NewJob]) -> set[UUID]:

@@ -30,9 +30,12 @@ moved AS (
     RETURNING j.id, j.version, j.prev_status, j.status, j.attempt, $1::uuid AS by_node,
               'started' AS reason, 'worker' AS actor, {NO_OUTCOME}, t.started_at
 ),
-{HISTORY}
-UPDATE executions AS e SET status = 'RUNNING', started_at = m.started_at
-FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.attempt
+{HISTORY},
+executed AS (
+    UPDATE executions AS e SET status = 'RUNNING', started_at = m.started_at
+    FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.attempt
+)
+SELECT clock_timestamp()
 """
 
 # The pieces of ENDS that decide. They read the row under the lock, never an earlier picture of it: a cancel
@@ -94,7 +97,8 @@ executed AS (
         started_at = m.started_at, ended_at = m.ended_at, error = m.error, result_hash = m.result_hash
     FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.attempt
 )
-SELECT id, attempt, status FROM moved
+SELECT moved.id, moved.attempt, moved.status, clock_timestamp() AS now
+FROM (VALUES (1)) AS one LEFT JOIN moved ON true
 """
 
 # For the ends that changed nothing: what the executions say of those attempts.
@@ -137,19 +141,12 @@ class Reports:
         async def unit(raw: Raw) -> tuple[list[asyncpg.Record], datetime]:
             if starts and ends:  # in one order over both statements (R11)
                 await raw.execute(LOCK, [s.job_id for s in starts] + [e.job_id for e in ends])
-            if starts:
-                await raw.execute(
-                    STARTS,
-                    node,
-                    [s.job_id for s in starts],
-                    [s.attempt for s in starts],
-                    [s.started_at for s in starts],
-                )
-            rows: list[asyncpg.Record] = []
-            if ends:
-                failpoints.hit("report.before-commit")
-                rows = await raw.fetch(ENDS, node, *_columns(ends), self._base, self._cap)
-            return rows, await raw.fetchval("SELECT clock_timestamp()")
+            now = await raw.fetchval(STARTS, node, *_columns_of_starts(starts)) if starts else None
+            if not ends:
+                return [], now or await raw.fetchval("SELECT clock_timestamp()")
+            failpoints.hit("report.before-commit")
+            rows = await raw.fetch(ENDS, node, *_columns(ends), self._base, self._cap)
+            return [row for row in rows if row["id"] is not None], rows[0]["now"]
 
         run = self._database.transaction if starts and ends else self._database.run
         rows, now = await run(unit)
@@ -179,6 +176,14 @@ class Reports:
                 [e.result_hash for e in ends],
             )
         )
+
+
+def _columns_of_starts(starts: Sequence[Start]) -> tuple[list[object], ...]:
+    return (
+        [s.job_id for s in starts],
+        [s.attempt for s in starts],
+        [s.started_at for s in starts],
+    )
 
 
 def _columns(ends: Sequence[Ended]) -> tuple[list[object], ...]:

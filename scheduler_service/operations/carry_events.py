@@ -9,6 +9,8 @@ from shared.runtime.session import Session
 
 BATCH_EVENTS = 250
 """Small, so that neither job_service nor this loop is held up by it; some 150 KB."""
+BEHIND_BATCH_EVENTS = 1_000
+"""While the feed is behind: what a request costs by itself is spread over more events."""
 LONG_POLL_SECONDS = 5.0
 
 
@@ -36,6 +38,7 @@ class CarryEvents:
         self._publish = publish
         self._session = session
         self._acked: FeedCursor | None = None
+        self._behind = False
 
     async def run_once(self) -> Mapping[str, int]:
         """Acknowledge the batch before, get the next one and publish it.
@@ -53,11 +56,12 @@ class CarryEvents:
             EventsRequest(
                 node=UUID(session.node),
                 acked=self._acked,
-                limit=BATCH_EVENTS,
+                limit=BEHIND_BATCH_EVENTS if self._behind else BATCH_EVENTS,
                 wait_seconds=LONG_POLL_SECONDS,
             )
         )
         self._acked = None
+        self._behind = reply.more
         if reply.events:
             await self._publish.publish(reply.events)
             self._acked = reply.end

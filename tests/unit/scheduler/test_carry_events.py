@@ -6,7 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from scheduler_service.operations.carry_events import CarryEvents
+from scheduler_service.operations.carry_events import (
+    BATCH_EVENTS,
+    BEHIND_BATCH_EVENTS,
+    CarryEvents,
+)
 from shared.contracts.events import (
     EventsReply,
     EventsRequest,
@@ -134,3 +138,13 @@ async def test_nothing_is_asked_for_without_a_broker() -> None:
     with pytest.raises(TimeoutError):
         await world.carry.run_once()
     assert world.asked == []
+
+
+async def test_it_asks_for_more_at_once_while_the_feed_is_behind() -> None:
+    """And for few again when it has caught up."""
+    world = World()
+    world.batches = [[some_event()] for _ in range(3)]
+    for _ in range(4):
+        await world.carry.run_once()
+    limits = [request.limit for request in world.asked]
+    assert limits == [BATCH_EVENTS, BEHIND_BATCH_EVENTS, BEHIND_BATCH_EVENTS, BATCH_EVENTS]
