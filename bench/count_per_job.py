@@ -11,7 +11,7 @@ stack runs jobs, and the records on the topic are counted. `--write` puts the ta
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,8 +121,10 @@ class HappyPath:
         into.steps.setdefault(name, Cost()).add(cost)
 
 
-async def count_work(url: str) -> dict[str, dict[int, Measured]]:
-    """Both happy paths, for each size of a batch."""
+async def count_work(
+    url: str, rounds: Mapping[int, int] = ROUNDS
+) -> dict[str, dict[int, Measured]]:
+    """Both happy paths, for each size of a batch with so many rounds."""
     address = urlsplit(url)
     found: dict[str, dict[int, Measured]] = {}
     async with Wire(
@@ -133,7 +135,7 @@ async def count_work(url: str) -> dict[str, dict[int, Measured]]:
         async with open_service(through, pool_size=2) as service:
             for name, held in (("due at create", False), ("held until due", True)):
                 path = HappyPath(service, wire, held=held)
-                found[name] = {n: await path.measure(n, rounds) for n, rounds in ROUNDS.items()}
+                found[name] = {n: await path.measure(n, times) for n, times in rounds.items()}
     return found
 
 

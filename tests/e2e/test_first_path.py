@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.by_hand import records_on_topic
 from tests.support.stacks import RunningStack, running_stack
 from tests.support.waiting import wait_until
 
 WORKER_TTL_SECONDS = 3.0
+BATCH = 50
+"""Fewer than a worker has slots, so that none is declined."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,14 @@ def test_a_job_that_is_due_runs_to_success(stack: RunningStack) -> None:
     (execution,) = stack.executions(job["jobId"])
     assert execution["status"] == "SUCCESS"
     assert took < 2.0
+
+
+def test_a_batch_of_jobs_is_one_record_each(stack: RunningStack) -> None:
+    """The count of records, whatever the machine: nothing is published twice where nothing fails."""
+    before = records_on_topic(stack)
+    jobs = stack.create_many(BATCH, payload={"sleepMs": 0})
+    stack.wait_settled(jobs, within=20)
+    assert records_on_topic(stack) - before == BATCH
 
 
 def test_a_job_for_the_future_starts_then(stack: RunningStack) -> None:
