@@ -1,13 +1,15 @@
 """Lease: decide each attempt that a worker asks for. The answer is definite, or the node is dead."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from job_service.operations.busy_jobs import BusyJobs
 from job_service.operations.doorbell import Doorbell
-from job_service.operations.outcomes import Retryable
+from job_service.operations.outcomes import Busy, Retryable
 from shared.contracts.leases import (
     Decision,
     DeclineReason,
@@ -64,27 +66,39 @@ class LeaseAttempts:
         self._doorbell = doorbell
         self._suspect_after = suspect_after
         self._uniform = uniform
+        self._busy = BusyJobs(time.monotonic)
         self.decided: Counter[str] = Counter()
         """Items by what they were answered."""
 
     async def lease(self, request: LeaseRequest) -> LeaseReply:
-        """Decide every item.
+        """Decide every item, but those whose job somebody keeps locked: they have no answer, and are asked for
+        again.
 
         Raises:
             DatabaseError: nothing definite is known; the worker asks again with the same items (R1).
         """
+        for _ in range(TRIES):
+            without = self._busy.among([item.job_id for item in request.items])
+            items = [item for item in request.items if item.job_id not in without]
+            try:
+                return await self._lease(request.node, items)
+            except Busy as error:
+                self._busy.met(error.jobs)
+        raise Retryable("jobs kept being locked by others")
+
+    async def _lease(self, node: UUID, items: Sequence[LeaseItem]) -> LeaseReply:
         answers: dict[tuple[UUID, int], Lease] = {}
-        wanted = {(i.job_id, i.attempt) for i in request.items if i.decline is None}
-        declined = {(i.job_id, i.attempt): i.decline for i in request.items if i.decline}
+        wanted = {(i.job_id, i.attempt) for i in items if i.decline is None}
+        declined = {(i.job_id, i.attempt): i.decline for i in items if i.decline}
         now: datetime | None = None
         if wanted:
-            now = await self._decide(request.node, wanted, answers)
+            now = await self._decide(node, wanted, answers)
             if now is None:
-                return await self._dead(request.node)
+                return await self._dead(node)
         await self._send_back({k: _WAITS[r] for k, r in declined.items() if r}, declined, answers)
         if now is None:
-            _, now = await self._nodes.look(request.node)
-        leases = [self._answer(item, answers) for item in request.items]
+            _, now = await self._nodes.look(node)
+        leases = [self._answer(item, answers) for item in items]
         self.decided.update(lease.decision.value for lease in leases)
         return LeaseReply(live=True, leases=leases, now=now)
 

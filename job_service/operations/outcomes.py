@@ -4,8 +4,12 @@ DatabaseError
  +- Definite       refused; nothing happened
  +- Retryable      nothing happened; later it may
  |   +- Overloaded   too many wait for a connection already
+ |   +- Locked       a row's lock was not got in time
+ |       +- Busy       and these are the jobs; the rest of the batch may go on without them
  +- Unknown        nobody knows: re-read by the operation's id before answering (R27)
 """
+
+from uuid import UUID
 
 from job_service.operations.problems import Invalid
 
@@ -31,6 +35,18 @@ class Retryable(DatabaseError):
 
 class Overloaded(Retryable):
     """Nothing happened: as many wait for a connection as may, or it took too long to get one."""
+
+
+class Locked(Retryable):
+    """Nothing happened: somebody keeps a row locked."""
+
+
+class Busy(Locked):
+    """Nothing happened: somebody keeps the rows of `jobs` locked; of none, if they were free when looked at."""
+
+    def __init__(self, message: str, jobs: frozenset[UUID]) -> None:
+        super().__init__(message)
+        self.jobs = jobs
 
 
 class Unknown(DatabaseError):

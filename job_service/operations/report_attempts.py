@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -9,7 +10,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from job_service.domain.ended import Ended
+from job_service.operations.busy_jobs import BusyJobs
 from job_service.operations.doorbell import Doorbell
+from job_service.operations.outcomes import Busy, Retryable
+from shared.contracts.nodes import AttemptRef
 from shared.contracts.reports import (
     End,
     EndAnswer,
@@ -20,6 +24,9 @@ from shared.contracts.reports import (
 )
 
 CONFLICT = 409
+
+TRIES = 3
+"""A batch that met jobs that somebody keeps locked goes on without them, at most so often."""
 
 _DEFAULT_REASONS = {
     "SUCCESS": "succeeded",
@@ -56,26 +63,48 @@ class ReportAttempts:
         self._store = store
         self._doorbell = doorbell
         self._uniform = uniform
+        self._busy = BusyJobs(time.monotonic)
         self.verdicts: Counter[str] = Counter()
         """Ends by what they were answered."""
 
     async def report(self, request: ReportRequest) -> ReportReply:
-        """Apply starts and ends; every end gets a definite verdict.
+        """Apply starts and ends; every end gets a definite verdict, but those whose job somebody keeps locked:
+        they are named as untold.
 
         Raises:
             DatabaseError: nothing definite is known; the worker repeats the same report (R3).
         """
-        ends = {(e.job_id, e.attempt): self._ended(e) for e in request.ends}
-        accepted, now = await self._store.record(request.node, request.starts, list(ends.values()))
+        told: Sequence[Start | End] = [*request.starts, *request.ends]
+        for _ in range(TRIES):
+            without = self._busy.among([t.job_id for t in told])
+            try:
+                reply = await self._report(
+                    request.node,
+                    [s for s in request.starts if s.job_id not in without],
+                    [e for e in request.ends if e.job_id not in without],
+                )
+            except Busy as error:
+                self._busy.met(error.jobs)
+                continue
+            untold = {(t.job_id, t.attempt) for t in told if t.job_id in without}
+            refs = [AttemptRef(job_id=job_id, attempt=attempt) for job_id, attempt in untold]
+            return reply.model_copy(update={"untold": refs}) if refs else reply
+        raise Retryable("jobs kept being locked by others")
+
+    async def _report(
+        self, node: UUID, starts: Sequence[Start], told: Sequence[End]
+    ) -> ReportReply:
+        ends = {(e.job_id, e.attempt): self._ended(e) for e in told}
+        accepted, now = await self._store.record(node, starts, list(ends.values()))
         left = {key: end for key, end in ends.items() if key not in accepted}
-        others = await self._judge(request.node, left) if left else {}
+        others = await self._judge(node, left) if left else {}
         if accepted:
             self._doorbell.ring()
         answers = [
             EndAnswer(job_id=key[0], attempt=key[1], verdict=Verdict.ACCEPTED, status=accepted[key])
             if key in accepted
             else others[key]
-            for key in ((e.job_id, e.attempt) for e in request.ends)
+            for key in ((e.job_id, e.attempt) for e in told)
         ]
         self.verdicts.update(answer.verdict.value for answer in answers)
         return ReportReply(ends=answers, now=now)

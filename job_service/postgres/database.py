@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import QueuePool
 
 from job_service.operations.lane import public_work
-from job_service.operations.outcomes import DatabaseError, Definite, Retryable, Unknown
+from job_service.operations.outcomes import DatabaseError, Definite, Locked, Retryable, Unknown
 from job_service.postgres.address import driver_url
 from job_service.postgres.public_share import PublicShare
 from shared.runtime.log import get
@@ -41,7 +41,6 @@ POOL_WAIT_SECONDS = 2.0
 _RETRYABLE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
@@ -160,6 +159,8 @@ class Database:
 
     async def _sort(self, error: Exception, connection: AsyncConnection) -> None:
         """Raise what the error means; drop connections that may be broken."""
+        if isinstance(error, asyncpg.LockNotAvailableError):
+            raise Locked(repr(error)[:300]) from error
         if isinstance(error, _RETRYABLE):
             raise Retryable(repr(error)[:300]) from error
         state = getattr(error, "sqlstate", None) or ""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from job_service.postgres.busy import naming_busy
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.job_types import take_back
 from job_service.postgres.lookup import lookup
@@ -210,7 +211,7 @@ class Leases:
             failpoints.hit("lease.in-transaction")
             return granted
 
-        rows = await self._database.transaction(unit)
+        rows = await naming_busy(self._database, ids, lambda: self._database.transaction(unit))
         failpoints.hit("lease.committed")
         return [row for row in rows if row["id"] is not None] if rows else None
 
@@ -224,13 +225,15 @@ class Leases:
         """Put (job, attempt, wait, keeps) back to due for `wait` seconds, or at the place that it had where it
         `keeps` it and others wait; those for which that held."""
         columns = _columns(sorted(items))
+        ids = columns[0]
 
         async def unit(raw: Raw) -> list[asyncpg.Record]:
-            await raw.execute(LOCK, columns[0])
+            await raw.execute(LOCK, ids)
             declined: list[asyncpg.Record] = await raw.fetch(DECLINE, *columns)
             return declined
 
-        return {row["id"] for row in await self._database.transaction(unit)}
+        rows = await naming_busy(self._database, ids, lambda: self._database.transaction(unit))
+        return {row["id"] for row in rows}
 
     async def take_back_paused_among(self, ids: Sequence[UUID]) -> int:
         """Take those back that are of a paused type and that nobody holds; how many."""

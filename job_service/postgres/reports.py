@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from job_service.domain.ended import Ended
+from job_service.postgres.busy import naming_busy
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.lookup import lookup
 from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
@@ -140,7 +141,7 @@ class Reports:
 
         async def unit(raw: Raw) -> tuple[list[asyncpg.Record], datetime]:
             if starts and ends:  # in one order over both statements (R11)
-                await raw.execute(LOCK, [s.job_id for s in starts] + [e.job_id for e in ends])
+                await raw.execute(LOCK, ids)
             now = await raw.fetchval(STARTS, node, *_columns_of_starts(starts)) if starts else None
             if not ends:
                 return [], now or await raw.fetchval("SELECT clock_timestamp()")
@@ -149,7 +150,8 @@ class Reports:
             return [row for row in rows if row["id"] is not None], rows[0]["now"]
 
         run = self._database.transaction if starts and ends else self._database.run
-        rows, now = await run(unit)
+        ids = [s.job_id for s in starts] + [e.job_id for e in ends]
+        rows, now = await naming_busy(self._database, ids, lambda: run(unit))
         if ends:
             failpoints.hit("report.committed")
         return {(row["id"], row["attempt"]): row["status"] for row in rows}, now

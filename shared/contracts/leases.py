@@ -76,7 +76,10 @@ class Lease(Message):
 
 
 class LeaseReply(Message):
-    """`live` false: the node is dead, nothing was decided; register anew and ask again as the new node."""
+    """`live` false: the node is dead, nothing was decided; register anew and ask again as the new node.
+
+    An item that is not among `leases` was not decided, since somebody keeps its job locked: ask for it again.
+    """
 
     live: bool
     leases: list[Lease]

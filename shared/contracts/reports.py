@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, JsonValue
 
 from shared.contracts.base import AttemptNumber, Message
+from shared.contracts.nodes import AttemptRef
 from shared.contracts.states import Outcome
 
 MAX_REPORT = 500
@@ -77,10 +78,15 @@ class EndAnswer(Message):
 
 
 class ReportReply(Message):
-    """Answers to the ends, in the order sent. A start needs none: its end will be answered."""
+    """Answers to the ends, in the order sent. A start needs none: its end will be answered.
+
+    `untold` are attempts of which nothing was done, since somebody keeps their jobs locked: what was said of
+    them, starts too, is to be told again.
+    """
 
     ends: list[EndAnswer]
     now: AwareDatetime
+    untold: list[AttemptRef] = Field(default_factory=list)
 
 
 class ParkedRecord(Message):

@@ -96,7 +96,8 @@ class LeaseAttempts:
         granted = self._decide(asking, reply, asked_at)
         if granted:
             failpoints.hit("lease.granted")
-        return {"granted": granted, "more": len(self._intake)}
+        # Nothing was decided where somebody keeps the jobs locked: do not ask again at once.
+        return {"granted": granted, "more": len(self._intake) if reply.leases else 0}
 
     def _gather(self) -> Asking | None:
         node = self._membership.node

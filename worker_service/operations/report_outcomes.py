@@ -128,7 +128,10 @@ class ReportOutcomes:
         self._clock.heard(reply.now, asked_at=asked_at)
         self._limit.accepted()
         answers = {(answer.job_id, answer.attempt): answer for answer in reply.ends}
-        done = sum(self._settle(item, answers) for item in sent)
+        untold = {(ref.job_id, ref.attempt) for ref in reply.untold}
+        done = sum(
+            self._settle(item, answers) for item in sent if item[0].attempt.key not in untold
+        )
         more = done > 0 and any(tale.ripe() for tale in self._tales.values())
         return {"told": done, "more": int(more)}
 

@@ -90,6 +90,8 @@ class FakeJobService:
         self.left: list[UUID] = []
         self.requests: Counter[str] = Counter()
         self.lose: Counter[str] = Counter()
+        self.locked: set[UUID] = set()
+        """Jobs of which nothing is decided now."""
         self.refuse: Callable[[str, bytes], bool] = lambda kind, body: False
         self.url = ""
         self._ready = threading.Event()
@@ -200,6 +202,8 @@ class FakeJobService:
             return LeaseReply(live=False, leases=[], now=_now())
         leases = []
         for item in request.items:
+            if item.job_id in self.locked:
+                continue
             job = self.jobs.get(item.job_id)
             if item.decline is not None:
                 self.declined.append((item.job_id, item.decline.value))
@@ -234,13 +238,19 @@ class FakeJobService:
 
     def _report(self, request: ReportRequest) -> ReportReply:
         for start in request.starts:
+            if start.job_id in self.locked:
+                continue
             job = self.jobs[start.job_id]
             if job.node == request.node and job.attempt == start.attempt:
                 if job.status == "SCHEDULED":
                     job.history.append("started")
                 job.status, job.started_at = "RUNNING", start.started_at
-        answers = [self._end_job(request.node, end) for end in request.ends]
-        return ReportReply(ends=answers, now=_now())
+        free = [end for end in request.ends if end.job_id not in self.locked]
+        answers = [self._end_job(request.node, end) for end in free]
+        told = {(s.job_id, s.attempt) for s in request.starts}
+        told |= {(e.job_id, e.attempt) for e in request.ends}
+        untold = [AttemptRef(job_id=j, attempt=a) for j, a in told if j in self.locked]
+        return ReportReply(ends=answers, now=_now(), untold=untold)
 
     def _end_job(self, node: UUID, end: End) -> EndAnswer:
         job = self.jobs[end.job_id]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tests.unit.worker.engine_bench import a_type, quick, running, soon
 from tests.unit.worker.fake_job_service import FakeJobService
 from worker_service.handler_api import Context
+from worker_service.operations.lease_attempts import EVERY_SECONDS
 
 QUICK = a_type("QUICK", quick)
 HOLD_SECONDS = 1.5
@@ -34,6 +35,25 @@ async def test_a_lost_lease_reply_is_asked_for_again_and_starts_once(
         await bench.until(lambda: job.ends, "ended")
         assert service.requests["leases"] == 3
         assert job.history == ["started", "succeeded"]
+
+
+async def test_a_lease_without_an_answer_is_asked_for_again_and_not_at_once(
+    service: FakeJobService,
+) -> None:
+    """A job that somebody keeps locked waits by itself: the others run, and job_service is not flooded."""
+    async with running(service, QUICK) as bench:
+        busy, other = service.add("QUICK", {}), service.add("QUICK", {})
+        service.locked = {busy.id}
+        bench.dispatch(busy)
+        bench.dispatch(other)
+        await bench.until(lambda: other.ends, "the other one ended")
+        asked, began = service.requests["leases"], time.monotonic()
+        await bench.until(lambda: service.requests["leases"] >= asked + 3, "asked again")
+        assert time.monotonic() - began > EVERY_SECONDS
+        assert not busy.ends
+        service.locked.clear()
+        await bench.until(lambda: busy.ends, "the one that was locked ended")
+        assert busy.history == ["started", "succeeded"]
 
 
 async def test_the_same_record_a_hundred_times_runs_once(service: FakeJobService) -> None:

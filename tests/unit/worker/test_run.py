@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.unit.worker.engine_bench import a_type, quick, running, soon
@@ -140,6 +141,23 @@ async def test_a_result_is_kept_until_it_is_answered(service: FakeJobService) ->
         await bench.until(lambda: not bench.engine.reports.waiting(), "answered")
         assert len(job.ends) == 1
         assert not job.late
+
+
+async def test_what_was_untold_is_told_again(service: FakeJobService) -> None:
+    """R3: the start of what was held, too; the others are done meanwhile."""
+    async with running(service, QUICK) as bench:
+        due = datetime.now(UTC) + timedelta(seconds=1)
+        busy, other = (service.add("QUICK", {}, due_at=due) for _ in range(2))
+        bench.dispatch(busy)
+        bench.dispatch(other)
+        await bench.until(lambda: busy.node and other.node, "both held")
+        service.locked = {busy.id}
+        await bench.until(lambda: other.ends, "the other one ended")
+        assert not busy.ends
+        service.locked.clear()
+        await bench.until(lambda: busy.ends and not bench.engine.reports.waiting(), "all told")
+        assert busy.history == ["held", "started", "succeeded"]
+        assert not busy.late
 
 
 async def test_one_bad_report_fails_alone(service: FakeJobService) -> None:
