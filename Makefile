@@ -111,6 +111,13 @@ mutants: setup ## take each guard of the protocol out: a test must fail without 
 model: setup ## the protocol in every order with spin: it holds, and each mutant breaks it
 	@$(BIN)/python -m tests.model.run
 
+.PHONY: bench bench-quick
+bench: setup ## every figure of docs/benchmarks.md anew, with its peers: about an hour
+	@$(BIN)/python -m bench.compare --write
+
+bench-quick: setup ## the same with small numbers, within five minutes; writes nothing
+	@$(BIN)/python -m bench.compare --quick
+
 ##@ Break it
 .PHONY: chaos chaos-random chaos-controls soak
 SEED ?= 1

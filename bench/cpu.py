@@ -13,13 +13,16 @@ def by_role(stack: Stack) -> dict[str, float]:
     """CPU seconds so far of `job`, `scheduler`, `worker`, `postgres` and `kafka`. A child that has ended counts
     with its parent."""
     seconds: defaultdict[str, float] = defaultdict(float)
-    parents = _parents()
     for name in stack.running():
         root = stack.pid(name)
         if root is not None:
-            role = name.partition("-")[0]
-            seconds[role] += sum(_seconds(pid) for pid in _tree(root, parents))
+            seconds[name.partition("-")[0]] += of_tree(root)
     return seconds
+
+
+def of_tree(root: int) -> float:
+    """CPU seconds so far of a process and all that came from it."""
+    return sum(_seconds(pid) for pid in _tree(root, _parents()))
 
 
 def _parents() -> dict[int, int]:

@@ -11,11 +11,11 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import dataclass
 
 import asyncpg
 
 from bench import cpu
+from bench.figures import CLIENT, Throughput
 from bench.http_load import Connection, connections
 from bench.lateness import machine
 from tests.support.stacks import RunningStack, running_stack
@@ -29,17 +29,6 @@ DONE = "SELECT count(*) FROM jobs WHERE status = 'SUCCESS'"
 JOB = {"name": "bench", "jobType": "DUMMY", "payload": {"sleepMs": 0}}
 
 
-@dataclass(frozen=True)
-class Throughput:
-    """Of one run: jobs, seconds until the last create was answered and until the last job was done, and CPU
-    microseconds for each job by role."""
-
-    jobs: int
-    created: float
-    done: float
-    cpu_us: dict[str, float]
-
-
 async def measure(stack: RunningStack, jobs: int, *, one_by_one: bool) -> Throughput:
     """Create and run so many jobs.
 
@@ -51,9 +40,9 @@ async def measure(stack: RunningStack, jobs: int, *, one_by_one: bool) -> Throug
     try:
         before = await raw.fetchval(DONE)
         used = cpu.by_role(stack.stack)
-        began = time.perf_counter()
+        began, own = time.perf_counter(), time.process_time()
         await _create(plan.ports["job-1"], jobs, one_by_one=one_by_one)
-        created = time.perf_counter() - began
+        created, own = time.perf_counter() - began, time.process_time() - own
         await _settled(raw)
         done = time.perf_counter() - began
         after = cpu.by_role(stack.stack)
@@ -63,7 +52,7 @@ async def measure(stack: RunningStack, jobs: int, *, one_by_one: bool) -> Throug
     if succeeded != jobs:
         raise RuntimeError(f"{succeeded} of {jobs} jobs are SUCCESS")
     costs = {role: (seconds - used[role]) / jobs * 1e6 for role, seconds in after.items()}
-    return Throughput(jobs, created, done, costs)
+    return Throughput(jobs, created, done, {**costs, CLIENT: own / jobs * 1e6})
 
 
 async def _settled(raw: asyncpg.Connection) -> None:
@@ -110,7 +99,7 @@ def main() -> int:
             print(
                 f"{found.jobs} jobs: created {found.jobs / found.created:,.0f}/s, done "
                 f"{found.jobs / found.done:,.0f}/s; CPU us per job: {costs}, "
-                f"all {sum(found.cpu_us.values()):.0f}"
+                f"all but the client {found.product_us() + found.store_us():.0f}"
             )
     print(f"machine: {facts}")
     return 0

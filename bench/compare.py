@@ -1,0 +1,125 @@
+"""Punctual beside what a user would pick instead: the same jobs on the same machine, in turns.
+
+    python -m bench.compare [--quick] [--jobs 20000] [--rounds 3] [--only NAME …] [--write]
+
+In each round every system is started on fresh stores, warmed up, measured and stopped, and nothing else runs
+meanwhile. `--write` puts the raw rows into docs/benchmarks/compare.json, and the tables and plots made of them
+into docs/benchmarks.md. Exit code 1 if a run of Punctual failed; one of a peer that fails is shown in the page.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from bench.compare_tables import as_text
+from bench.figures import percentile
+from bench.lateness import machine
+from bench.pages import Taken, write
+from bench.peers.all import everybody
+from bench.peers.peer import LATE, Missing, Peer, Running
+from bench.peers.punctual import NAME
+
+COMPARE = "compare"
+JOBS, ROUNDS, LATE_JOBS = 20_000, 3, 500
+QUICK_JOBS, QUICK_ROUNDS, QUICK_LATE_JOBS = 5_000, 1, 250
+"""Those jobs of lateness take a whole turn of the slowest clock among the peers: five seconds."""
+LATE_RATE, LATE_AHEAD = 50.0, 1.0
+
+Row = dict[str, Any]
+
+
+def prepared(peers: Sequence[Peer]) -> tuple[list[Peer], dict[str, str], dict[str, str]]:
+    """Those that can be run here, their versions, and the reasons of the others."""
+    here, versions, missing = [], {}, {}
+    for peer in peers:
+        try:
+            versions[peer.name] = peer.prepare()
+            here.append(peer)
+        except Missing as reason:
+            missing[peer.name] = str(reason)
+    return here, versions, missing
+
+
+def measured(peer: Peer, *, jobs: int, late_jobs: int) -> list[Row]:
+    """What one peer did in one round; a row with `error` if it failed."""
+    rows: list[Row] = []
+    try:
+        with peer.running() as running:
+            for measure in sorted(peer.measures):
+                if measure == LATE:
+                    rows.append(_late(running, late_jobs))
+                else:
+                    rows.append(_run(running, measure, round(jobs * peer.share)))
+    except Exception as problem:
+        rows.append({"error": f"{type(problem).__name__}: {problem}".splitlines()[0][:200]})
+    return [{"peer": peer.name, **row} for row in rows]
+
+
+def _run(running: Running, way: str, jobs: int) -> Row:
+    found = running.run(jobs, way)
+    return {
+        "measure": way,
+        "jobs": found.jobs,
+        "created_s": round(found.created, 3),
+        "done_s": round(found.done, 3),
+        "product_us": round(found.product_us(), 1),
+        "store_us": round(found.store_us(), 1),
+        "cpu_us": {role: round(us, 1) for role, us in sorted(found.cpu_us.items())},
+    }
+
+
+def _late(running: Running, jobs: int) -> Row:
+    late = running.late(jobs, LATE_RATE, LATE_AHEAD)
+    figures = {f"p{rank}_ms": round(percentile(late, rank), 2) for rank in (50, 90, 99)}
+    return {
+        "measure": LATE,
+        "jobs": jobs,
+        "rate": LATE_RATE,
+        "ahead_s": LATE_AHEAD,
+        **figures,
+        "max_ms": round(late[-1], 2),
+        "early": sum(ms < 0 for ms in late),
+    }
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="bench.compare", description="Punctual and its peers.")
+    parser.add_argument("--quick", action="store_true", help="small numbers, one round")
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--only", nargs="*", default=[], help="those whose name begins so")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    asked = parser.parse_args()
+    jobs = asked.jobs or (QUICK_JOBS if asked.quick else JOBS)
+    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
+    late_jobs = QUICK_LATE_JOBS if asked.quick else LATE_JOBS
+    wanted = [p for p in everybody() if not asked.only or p.name.startswith(tuple(asked.only))]
+    facts = machine()
+    here, versions, missing = prepared(wanted)
+    rows: list[Row] = []
+    for n in range(1, rounds + 1):
+        for peer in here:
+            found = measured(peer, jobs=jobs, late_jobs=late_jobs)
+            rows += [{"round": n, **row} for row in found]
+            print(*(as_text(row) for row in found), sep="\n", flush=True)
+    taken = Taken(
+        command=f"python -m bench.compare --jobs {jobs} --rounds {rounds}",
+        machine=facts,
+        rows=rows,
+        about={
+            "missing": missing,
+            "versions": versions,
+            "promises": {peer.name: peer.promises for peer in wanted},
+        },
+    )
+    for name, reason in missing.items():
+        print(f"not run: {name}: {reason}")
+    if asked.write:
+        write(COMPARE, taken)
+    return 1 if any("error" in row and row["peer"] == NAME for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
