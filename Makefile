@@ -112,11 +112,13 @@ model: setup ## the protocol in every order with spin: it holds, and each mutant
 	@$(BIN)/python -m tests.model.run
 
 .PHONY: bench bench-quick
-bench: setup ## every figure of docs/benchmarks.md anew, with its peers: about an hour
+bench: setup ## every figure of docs/benchmarks.md anew, with its peers: takes two hours
 	@$(BIN)/python -m bench.compare --write
+	@$(BIN)/python -m bench.scenarios --write
 
 bench-quick: setup ## the same with small numbers, within five minutes; writes nothing
 	@$(BIN)/python -m bench.compare --quick
+	@$(BIN)/python -m bench.scenarios --quick
 
 ##@ Break it
 .PHONY: chaos chaos-random chaos-controls soak

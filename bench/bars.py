@@ -7,7 +7,7 @@ from html import escape
 
 from bench.figures import Spread
 
-WIDTH, ROW, TOP, LEFT, RIGHT = 860, 24, 44, 360, 90
+WIDTH, ROW, TOP, LEFT, RIGHT = 920, 24, 44, 420, 90
 FONT = 'font-family="sans-serif" font-size="12"'
 OURS, THEIRS, INK, GRID = "#1f77b4", "#b0b7bf", "#333", "#ddd"
 

@@ -1,10 +1,11 @@
 """Punctual beside what a user would pick instead: the same jobs on the same machine, in turns.
 
-    python -m bench.compare [--quick] [--jobs 20000] [--rounds 3] [--only NAME …] [--write]
+    python -m bench.compare [--quick] [--jobs 20000] [--rounds 3] [--only NAME …] [--write [--append]]
 
 In each round every system is started on fresh stores, warmed up, measured and stopped, and nothing else runs
 meanwhile. `--write` puts the raw rows into docs/benchmarks/compare.json, and the tables and plots made of them
-into docs/benchmarks.md. Exit code 1 if a run of Punctual failed; one of a peer that fails is shown in the page.
+into docs/benchmarks.md; with `--append` the rounds are added to those that lie there. Exit code 1 if a run of
+Punctual failed; one of a peer that fails is shown in the page.
 """
 
 import argparse
@@ -13,9 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare_tables import as_text
+from bench.failures import FAILURES
 from bench.figures import percentile
 from bench.lateness import machine
-from bench.pages import Taken, write
+from bench.pages import Taken, read, write
 from bench.peers.all import everybody
 from bench.peers.peer import LATE, Missing, Peer, Running
 from bench.peers.punctual import NAME
@@ -51,7 +53,7 @@ def measured(peer: Peer, *, jobs: int, late_jobs: int) -> list[Row]:
                     rows.append(_late(running, late_jobs))
                 else:
                     rows.append(_run(running, measure, round(jobs * peer.share)))
-    except Exception as problem:
+    except FAILURES as problem:
         rows.append({"error": f"{type(problem).__name__}: {problem}".splitlines()[0][:200]})
     return [{"peer": peer.name, **row} for row in rows]
 
@@ -91,6 +93,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", nargs="*", default=[], help="those whose name begins so")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    parser.add_argument("--append", action="store_true", help="to the rounds that lie there")
     asked = parser.parse_args()
     jobs = asked.jobs or (QUICK_JOBS if asked.quick else JOBS)
     rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
@@ -98,16 +101,18 @@ def main() -> int:
     wanted = [p for p in everybody() if not asked.only or p.name.startswith(tuple(asked.only))]
     facts = machine()
     here, versions, missing = prepared(wanted)
+    before = read(COMPARE) if asked.append else None
+    done = max((row["round"] for row in before.rows), default=0) if before else 0
     rows: list[Row] = []
-    for n in range(1, rounds + 1):
+    for n in range(done + 1, done + rounds + 1):
         for peer in here:
             found = measured(peer, jobs=jobs, late_jobs=late_jobs)
             rows += [{"round": n, **row} for row in found]
             print(*(as_text(row) for row in found), sep="\n", flush=True)
     taken = Taken(
-        command=f"python -m bench.compare --jobs {jobs} --rounds {rounds}",
+        command=f"python -m bench.compare --jobs {jobs} --rounds {done + rounds}",
         machine=facts,
-        rows=rows,
+        rows=[*(before.rows if before else []), *rows],
         about={
             "missing": missing,
             "versions": versions,

@@ -16,7 +16,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,33 +74,63 @@ def figures(values: Sequence[float]) -> list[tuple[str, float]]:
 
 
 def measure(
-    stack: RunningStack, sink: Sink, *, jobs: int, rate: float, ahead: float = AHEAD_SECONDS
+    stack: RunningStack,
+    sink: Sink,
+    *,
+    jobs: int,
+    rate: float,
+    ahead: float = AHEAD_SECONDS,
+    warm_up: int = WARM_UP_JOBS,
 ) -> Lateness:
-    """Create `jobs` at `rate` a second, each due `ahead` seconds later, and wait until all have run.
+    """Create `jobs` at `rate` a second, each due `ahead` seconds later, and wait until all have run; before
+    them `warm_up` others that are not counted.
 
     Raises:
         RuntimeError: a job was refused, or began more or less than once.
     """
-    _create(stack, sink, WARM_UP_JOBS, rate, ahead)
-    due, least_ahead = _create(stack, sink, jobs, rate, ahead)
-    wait_all_settled(stack, due, within=ahead + SETTLED_WITHIN_SECONDS)
+    create(stack, sink, jobs=warm_up, rate=rate, ahead=ahead)
+    return collected(stack, sink, create(stack, sink, jobs=jobs, rate=rate, ahead=ahead))
+
+
+@dataclass(frozen=True)
+class Created:
+    """Jobs with their due times (seconds since 1970; of a job that is due at once, when its create was
+    answered), at which rate they were created, and the shortest time in seconds that one was ahead."""
+
+    rate: float
+    due: Mapping[UUID, float]
+    ahead: float
+
+
+def collected(stack: RunningStack, sink: Sink, created: Created) -> Lateness:
+    """Wait until all have run; how late they were.
+
+    Raises:
+        RuntimeError: one began more or less than once.
+    """
+    due = created.due
+    latest = max(due.values(), default=0.0)
+    wait_all_settled(stack, due, within=max(0.0, latest - time.time()) + SETTLED_WITHIN_SECONDS)
     by_sink = sorted(
         (told.received_at - due[told.job]) * 1000 for told in sink.told() if told.job in due
     )
-    if len(by_sink) != jobs:
-        raise RuntimeError(f"{len(by_sink)} starts of {jobs} jobs")
+    if len(by_sink) != len(due):
+        raise RuntimeError(f"{len(by_sink)} starts of {len(due)} jobs")
     by_product = sorted(float(row["late"]) for row in rows(stack, REPORTED, list(due)))
-    return Lateness(rate, by_sink, by_product, least_ahead)
+    return Lateness(created.rate, by_sink, by_product, created.ahead)
 
 
-def _create(
-    stack: RunningStack, sink: Sink, jobs: int, rate: float, ahead: float
-) -> tuple[dict[UUID, float], float]:
-    """Due times by job (seconds since 1970; of a job that is due at once, when its create was answered), and
-    the shortest time that one was ahead."""
+def create(
+    stack: RunningStack, sink: Sink, *, jobs: int, rate: float, ahead: float, **fields: Any
+) -> Created:
+    """Create them at that rate, with more `fields` than the payload.
+
+    Raises:
+        RuntimeError: one was refused.
+    """
     due: dict[UUID, float] = {}
     aheads = [ahead]
-    body: dict[str, Any] = {"name": "bench", "jobType": "SINK", "payload": {"port": sink.port}}
+    body = {"name": "bench", "jobType": "SINK", "payload": {"port": sink.port}, **fields}
 
     async def one(free: asyncio.Queue[Connection]) -> None:
         connection = await free.get()
@@ -127,7 +157,7 @@ def _create(
                     group.create_task(one(free))
 
     asyncio.run(all_of_them())
-    return due, min(aheads)
+    return Created(rate, due, min(aheads))
 
 
 def machine() -> dict[str, Any]:

@@ -66,7 +66,7 @@ def scenario_part(taken: Taken) -> str:
     """A table with the columns of the rows."""
     columns = list(dict.fromkeys(column for row in taken.rows for column in row))
     lines = [f"### {taken.about['title']}", "", taken.about["says"], "", _head(taken)]
-    lines += [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    lines += [f"| {' | '.join(columns)} |", f"|{'---:|' * len(columns)}"]
     lines += [
         f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in taken.rows
     ]

@@ -29,11 +29,13 @@ def peers() -> list[ProgramPeer]:
             [BEST, BEST],
             frozenset({BATCH, SINGLE, LATE}),
         ),
-        _peer("defaults: 10 threads, poll 10 s", [[]], frozenset({BATCH, LATE})),
+        _peer("defaults: 10 threads, poll 10 s", [[]], frozenset({BATCH, LATE}), share=0.25),
     ]
 
 
-def _peer(name: str, workers: Sequence[Sequence[str]], measures: frozenset[str]) -> ProgramPeer:
+def _peer(
+    name: str, workers: Sequence[Sequence[str]], measures: frozenset[str], share: float = 1.0
+) -> ProgramPeer:
     return ProgramPeer(
         name=f"db-scheduler, {name}",
         promises=PROMISES,
@@ -44,6 +46,7 @@ def _peer(name: str, workers: Sequence[Sequence[str]], measures: frozenset[str])
         is_open=open_in_postgres(OPEN),
         workers=workers,
         warm_up=WARM_UP_JOBS,
+        share=share,
     )
 
 

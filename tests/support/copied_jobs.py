@@ -19,9 +19,10 @@ LIMIT_SECONDS = 300.0
 COPIES = """ CREATE TEMPORARY TABLE copies AS SELECT source, n / {together} AS batch, (lpad(to_hex(floor(1000
 * extract(epoch FROM now() - interval '{days} days' * (1 - n / $1::float8)))::bigint), 12, '0') || '7' ||
 substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id FROM (SELECT array_agg(id ORDER
-BY id) AS ids FROM ( SELECT id FROM jobs UNION SELECT job_id FROM deleted_jobs) AS every) AS all_ids CROSS
+BY id) AS ids FROM ({of}) AS every) AS all_ids CROSS
 JOIN generate_series(1, $1) AS n CROSS JOIN LATERAL (SELECT ids[1 + n % cardinality(ids)] AS source) AS taken
 """
+EVERY = "SELECT id FROM jobs UNION SELECT job_id FROM deleted_jobs"
 KEYS = {
     "jobs": ("id", "id"),
     "job_history": ("job_id", "version"),
@@ -52,12 +53,15 @@ async def make_days(database: Database) -> None:
             await partitions.make(table, Day(today - timedelta(days=back)))
 
 
-async def copy_jobs(connection: asyncpg.Connection, copies: int) -> None:
-    """Add that many jobs to those that are there."""
+async def copy_jobs(
+    connection: asyncpg.Connection, copies: int, *, of: str = EVERY, days: float = DAYS
+) -> None:
+    """Add that many jobs to those that are there: copies of those that the query `of` answers, with ids of the
+    last `days`."""
     await connection.execute("SET synchronous_commit = off; SET work_mem = '64MB'")
     await connection.execute("DROP TABLE IF EXISTS copies")
     await connection.execute(
-        COPIES.format(together=TOGETHER, days=DAYS), copies, timeout=LIMIT_SECONDS
+        COPIES.format(together=TOGETHER, days=days, of=of), copies, timeout=LIMIT_SECONDS
     )
     for table, (key, order) in KEYS.items():
         own = [key, "id", "xid"] if table in TABLES else [key]
