@@ -85,8 +85,47 @@ def _late(running: Running, jobs: int) -> Row:
     }
 
 
+def in_turns(peers: Sequence[Peer], rounds: range, *, jobs: int, late_jobs: int) -> list[Row]:
+    """Round after round, each peer once; what each did is printed at once."""
+    rows: list[Row] = []
+    for n in rounds:
+        for peer in peers:
+            found = measured(peer, jobs=jobs, late_jobs=late_jobs)
+            print(*(as_text(row) for row in found), sep="\n", flush=True)
+            rows += [{"round": n, **row} for row in found]
+    return rows
+
+
 def main() -> int:
     """The command."""
+    asked = _asked()
+    wanted = [p for p in everybody() if not asked.only or p.name.startswith(tuple(asked.only))]
+    facts = machine()
+    here, versions, missing = prepared(wanted)
+    for name, reason in missing.items():
+        print(f"not run: {name}: {reason}")
+    before = read(COMPARE).rows if asked.append else []
+    done = max((row["round"] for row in before), default=0)
+    last = done + asked.rounds
+    rows = in_turns(
+        here,
+        range(done + 1, last + 1),
+        jobs=asked.jobs,
+        late_jobs=QUICK_LATE_JOBS if asked.quick else LATE_JOBS,
+    )
+    promises = {peer.name: peer.promises for peer in wanted}
+    taken = Taken(
+        command=f"python -m bench.compare --jobs {asked.jobs} --rounds {last}",
+        machine=facts,
+        rows=[*before, *rows],
+        about={"missing": missing, "versions": versions, "promises": promises},
+    )
+    if asked.write:
+        write(COMPARE, taken)
+    return 1 if any("error" in row and row["peer"] == NAME for row in rows) else 0
+
+
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.compare", description="Punctual and its peers.")
     parser.add_argument("--quick", action="store_true", help="small numbers, one round")
     parser.add_argument("--jobs", type=int)
@@ -95,35 +134,9 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     parser.add_argument("--append", action="store_true", help="to the rounds that lie there")
     asked = parser.parse_args()
-    jobs = asked.jobs or (QUICK_JOBS if asked.quick else JOBS)
-    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
-    late_jobs = QUICK_LATE_JOBS if asked.quick else LATE_JOBS
-    wanted = [p for p in everybody() if not asked.only or p.name.startswith(tuple(asked.only))]
-    facts = machine()
-    here, versions, missing = prepared(wanted)
-    before = read(COMPARE) if asked.append else None
-    done = max((row["round"] for row in before.rows), default=0) if before else 0
-    rows: list[Row] = []
-    for n in range(done + 1, done + rounds + 1):
-        for peer in here:
-            found = measured(peer, jobs=jobs, late_jobs=late_jobs)
-            rows += [{"round": n, **row} for row in found]
-            print(*(as_text(row) for row in found), sep="\n", flush=True)
-    taken = Taken(
-        command=f"python -m bench.compare --jobs {jobs} --rounds {done + rounds}",
-        machine=facts,
-        rows=[*(before.rows if before else []), *rows],
-        about={
-            "missing": missing,
-            "versions": versions,
-            "promises": {peer.name: peer.promises for peer in wanted},
-        },
-    )
-    for name, reason in missing.items():
-        print(f"not run: {name}: {reason}")
-    if asked.write:
-        write(COMPARE, taken)
-    return 1 if any("error" in row and row["peer"] == NAME for row in rows) else 0
+    asked.jobs = asked.jobs or (QUICK_JOBS if asked.quick else JOBS)
+    asked.rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
+    return asked
 
 
 if __name__ == "__main__":

@@ -22,7 +22,12 @@ def by_role(stack: Stack) -> dict[str, float]:
 
 def of_tree(root: int) -> float:
     """CPU seconds so far of a process and all that came from it."""
-    return sum(_seconds(pid) for pid in _tree(root, _parents()))
+    return sum(_seconds(pid) for pid in tree(root))
+
+
+def tree(root: int) -> list[int]:
+    """The pids of a process and of all that came from it."""
+    return _tree(root, _parents())
 
 
 def _parents() -> dict[int, int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import compare_tables
+from bench.targets import table
 from tests.support.marked_text import with_part
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -53,8 +54,10 @@ def page(text: str) -> str:
     """The page with its parts made of the rows that were kept."""
     if (RAW / "compare.json").exists():
         text = with_part(text, "compare", compare_part(read("compare")))
-    kept = sorted(path.stem for path in RAW.glob("*.json") if path.stem != "compare")
-    return with_part(text, "scenarios", "\n".join(scenario_part(read(name)) for name in kept))
+    kept = {path.stem: read(path.stem) for path in sorted(RAW.glob("*.json"))}
+    alone = [scenario_part(taken) for name, taken in kept.items() if name != "compare"]
+    text = with_part(text, "scenarios", "\n".join(alone))
+    return with_part(text, "targets", table({name: taken.rows for name, taken in kept.items()}))
 
 
 def compare_part(taken: Taken) -> str:

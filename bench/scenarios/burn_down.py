@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import cpu
+from bench import cpu, memory
 from bench.scenarios import creating
 from bench.scenarios.scenario import Row, Scenario, Sizes, run_command
 from tests.support.stacks import RunningStack
@@ -17,7 +17,8 @@ def measure(stack: RunningStack, sizes: Sizes) -> list[Row]:
     created = creating.create_batches(stack, jobs, creating.job(NAME))
     used = cpu.by_role(stack.stack)
     stack.stack.spawn("worker-1")
-    creating.wait_drained(stack)
+    with memory.watched(stack.stack) as peak:
+        creating.wait_drained(stack)
     after = cpu.by_role(stack.stack)
     began, ended = creating.ran(stack, NAME, jobs)
     # The worker's own start, and whatever the others did meanwhile, is in these.
@@ -28,6 +29,8 @@ def measure(stack: RunningStack, sizes: Sizes) -> list[Row]:
             "created/s": round(jobs / created),
             "burnt down/s": round(jobs / (ended - began)),
             **{f"{role} µs": round(us) for role, us in costs.items()},
+            **{f"{name} MB": round(mb) for name, mb in sorted(peak.megabytes.items())},
+            "largest service MB": round(max(peak.megabytes.values(), default=0.0), 1),
         }
     ]
 
@@ -35,7 +38,10 @@ def measure(stack: RunningStack, sizes: Sizes) -> list[Row]:
 SCENARIO = Scenario(
     name="burn_down",
     title="Burn-down of a backlog",
-    says="Jobs that do nothing are created while no worker is there; then one starts. CPU is for each job.",
+    says=(
+        "Jobs that do nothing are created while no worker is there; then one starts. CPU is for each job, "
+        "memory the most while they ran (PSS)."
+    ),
     sizes={"jobs": 100_000},
     quick={"jobs": 5_000},
     measure=measure,
