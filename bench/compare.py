@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare_tables import as_text
-from bench.failures import FAILURES
+from bench.failures import FAILURES, unwind_when_ended
 from bench.figures import percentile
 from bench.lateness import machine
 from bench.pages import Taken, read, write
@@ -99,7 +99,12 @@ def in_turns(peers: Sequence[Peer], rounds: range, *, jobs: int, late_jobs: int)
 def main() -> int:
     """The command."""
     asked = _asked()
-    wanted = [p for p in everybody() if not asked.only or p.name.startswith(tuple(asked.only))]
+    unwind_when_ended()
+    wanted = [
+        peer
+        for peer in everybody()
+        if peer.name.startswith(tuple(asked.only) or "") and (peer.best or not asked.quick)
+    ]
     facts = machine()
     here, versions, missing = prepared(wanted)
     for name, reason in missing.items():
@@ -127,7 +132,9 @@ def main() -> int:
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.compare", description="Punctual and its peers.")
-    parser.add_argument("--quick", action="store_true", help="small numbers, one round")
+    parser.add_argument(
+        "--quick", action="store_true", help="small numbers, one round, best settings only"
+    )
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", nargs="*", default=[], help="those whose name begins so")

@@ -58,6 +58,7 @@ def _worker(*pool: str) -> Sequence[str]:
 
 
 def _is_open(stores: Mapping[str, Store]) -> bool:
-    """Messages wait in a list, and in a hash from the moment a worker has them until it acknowledges."""
+    """Messages wait in a list, and in a hash from the moment a worker has them until it acknowledges, which it
+    does before the run: as many jobs as run at once may still be under way."""
     url = stores["redis"].url
     return redis_number(url, "LLEN celery") > 0 or redis_number(url, "HLEN unacked") > 0

@@ -52,6 +52,10 @@ class Peer(Protocol):
     def share(self) -> float:
         """Which share of the jobs it is given: less for a slow one, so that a round takes seconds."""
 
+    @property
+    def best(self) -> bool:
+        """Whether it is at its best settings: a quick run leaves the others out."""
+
     def prepare(self) -> str:
         """Fetch and build what it needs, unless that is there; its versions.
 

@@ -14,11 +14,14 @@ PROMISES = (
 )
 
 
+DEFAULT_POLL = "5"
+
+
 def peers() -> list[ProgramPeer]:
     """At its best settings, and at its defaults for lateness."""
     return [
         _peer("best", "30", "0.05", frozenset({BATCH, SINGLE, LATE})),
-        _peer("defaults", "1", "5", frozenset({LATE})),
+        _peer("defaults", "1", DEFAULT_POLL, frozenset({LATE})),
     ]
 
 
@@ -36,5 +39,6 @@ def _peer(name: str, concurrency: str, poll: str, measures: frozenset[str]) -> P
         stores=[postgres],
         is_open=open_in_postgres(OPEN),
         share=0.1,
+        best=poll != DEFAULT_POLL,
         settings={"BENCH_CONCURRENCY": concurrency, "BENCH_POLL": poll},
     )

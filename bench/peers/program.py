@@ -64,8 +64,9 @@ class ProgramPeer:
     work: Callable[[], Sequence[str]] | None = None
     """The words that start a worker, where it is not `PROGRAM work`."""
     share: float = 1.0
+    best: bool = True
     warm_up: int = WARM_UP_JOBS
-    """Jobs that are run before anything is measured."""
+    """Jobs that are run in the first way before anything is measured."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """For the program's environment."""
 
@@ -116,8 +117,8 @@ class RunningProgram:
         work = list(self._peer.work()) if self._peer.work else [*self._words, "work"]
         for daemon, arguments in zip(self._daemons, self._peer.workers, strict=True):
             daemon.start([*work, *arguments], env=self._env, cwd=ROOT)
-        for way in sorted(self._peer.measures - {LATE}):
-            self.run(self._peer.warm_up, way)
+        for n, way in enumerate(sorted(self._peer.measures - {LATE})):
+            self.run(WARM_UP_JOBS if n else self._peer.warm_up, way)
 
     def stop(self) -> None:
         """End the workers."""

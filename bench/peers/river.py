@@ -40,6 +40,7 @@ def _peer(name: str, workers: Sequence[Sequence[str]]) -> ProgramPeer:
         stores=[postgres],
         is_open=open_in_postgres(OPEN),
         workers=workers,
+        best=BEST in workers,
     )
 
 

@@ -10,7 +10,7 @@ import argparse
 import sys
 import traceback
 
-from bench.failures import FAILURES
+from bench.failures import FAILURES, unwind_when_ended
 from bench.pages import scenario_part, write
 from bench.scenarios import (
     burn_down,
@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, on one stack")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     asked = parser.parse_args()
+    unwind_when_ended()
     failed = []
     for together in [SCENARIOS] if asked.quick else [[scenario] for scenario in SCENARIOS]:
         with running_stack(workers=1) as stack:

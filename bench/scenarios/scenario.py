@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.failures import unwind_when_ended
 from bench.lateness import machine
 from bench.pages import Taken, scenario_part, write
 from tests.support.stacks import RunningStack, running_stack
@@ -70,6 +71,7 @@ def sizes_of(scenario: Scenario, words: Sequence[str]) -> tuple[Sizes, bool]:
 def run_command(scenario: Scenario) -> int:
     """The whole command of one scenario, on a stack of its own."""
     sizes, wanted = sizes_of(scenario, sys.argv[1:])
+    unwind_when_ended()
     with running_stack(workers=1) as stack:
         taken = scenario.taken(stack, sizes)
     print(scenario_part(taken))
