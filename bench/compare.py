@@ -2,10 +2,10 @@
 
     python -m bench.compare [--quick] [--jobs 20000] [--rounds 3] [--only NAME …] [--write [--append]]
 
-In each round every system is started on fresh stores, warmed up, measured and stopped, and nothing else runs
-meanwhile. `--write` puts the raw rows into docs/benchmarks/compare.json, and the tables and plots made of them
-into docs/benchmarks.md; with `--append` the rounds are added to those that lie there. Exit code 1 if a run of
-Punctual failed; one of a peer that fails is shown in the page.
+In each round every system is started on fresh stores, warmed up, measured and stopped, and none of the others
+runs meanwhile. `--write` puts the raw rows into docs/benchmarks/compare.json, and the tables and plots made of
+them into docs/benchmarks.md; with `--append` the rounds are added to those that lie there. Exit code 1 if a run
+of Punctual failed; one of a peer that fails is shown in the page.
 """
 
 import argparse
