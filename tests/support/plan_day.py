@@ -1,12 +1,15 @@
 """A day of job_service, with some of everything that it does, for `test_plans.py` to judge."""
 
+from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
 from job_service.domain.credits import Credits
 from job_service.domain.listed import Wish
 from job_service.domain.wanted import Change, Wanted
+from job_service.operations.outcomes import Busy, Locked
 from job_service.postgres import claims
+from job_service.postgres.busy import naming_busy
 from job_service.postgres.gauges import GAUGES, Gauges
 from job_service.postgres.job_types import CLAIMED_OF_PAUSED
 from job_service.postgres.listing import READY_TO_RUN
@@ -99,7 +102,7 @@ class Day:
         self._judge(holds)
 
     async def detours(self) -> None:
-        """Decline, release, and claims that are sent again."""
+        """Decline, release, claims that are sent again, and a look at who is locked."""
         service = self._service
         claimed = await self._claim()
         items = [
@@ -114,6 +117,9 @@ class Day:
         both = list({c.job_id: c for c in claimed + again}.values())
         await service.lease(self._worker, both)
         await service.release(self._worker, both)
+        self._judge(len(both))
+        with suppress(Busy):
+            await naming_busy(service.stores.database, [c.job_id for c in both], _locked)
         self._judge(len(both))
 
     async def deaths(self) -> None:
@@ -326,3 +332,7 @@ class Day:
         await self._service.raw.execute(
             "UPDATE inflight SET look_at = clock_timestamp() WHERE job_id = ANY ($1)", ids
         )
+
+
+async def _locked() -> None:
+    raise Locked("as if somebody kept a job locked")
