@@ -41,7 +41,7 @@ class Punctual:
     @contextmanager
     def running(self) -> Iterator["RunningPunctual"]:
         """See `Peer`."""
-        with running_stack(workers=1) as stack:
+        with running_stack(workers=1, env=throughput.BEST) as stack:
             running = RunningPunctual(stack)
             running.run(WARM_UP_JOBS, BATCH)
             running.run(throughput.WARM_UP_JOBS, SINGLE)
