@@ -74,7 +74,7 @@ class JobServiceMetrics:
         )
         metrics.tally(
             "database_errors",
-            "Units of database work that failed: definite, retryable, unknown.",
+            "Units of database work that failed: definite, retryable, locked, overloaded, unknown.",
             "kind",
             database.errors,
         )
