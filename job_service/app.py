@@ -148,6 +148,7 @@ def make_stores(settings: JobServiceSettings) -> Stores:
         claims=Claims(
             database,
             lookahead_seconds=settings.claim.lookahead,
+            aged_after_seconds=settings.claim.aged_after,
             look_after_seconds=settings.reconcile.passed_after,
         ),
         leases=Leases(database, terms),
@@ -203,7 +204,7 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
             grace_seconds=settings.lease.grace,
         ),
         delete=DeleteJob(stores.deletion, stores.jobs),
-        claims=ClaimDue(stores.claims, due),
+        claims=ClaimDue(stores.claims, due, aged_share=settings.claim.aged_share),
         leases=LeaseAttempts(
             stores.leases,
             stores.nodes,

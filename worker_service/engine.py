@@ -202,6 +202,8 @@ class Engine:
                     name=t.name,
                     timeout_seconds=t.timeout_seconds,
                     payload_schema=dict(t.payload_schema),
+                    max_running=t.max_running,
+                    passes_key=t.passes_key,
                 )
                 for t in self._types.values()
             ],

@@ -26,7 +26,7 @@ from uuid import UUID
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.errors import PydanticUserError
 
-from shared.contracts.nodes import schema_text
+from shared.contracts.nodes import MAX_RUNNING, schema_text
 from worker_service.guarded_http.addresses import AddressRefused as AddressRefused
 from worker_service.guarded_http.answers import read_bounded as read_bounded
 from worker_service.guarded_http.answers import readable as readable
@@ -108,7 +108,8 @@ Handler = Callable[[Any, Context], Awaitable[Any] | Any]
 class JobType:
     """A declared job type. `lane` is `async` (on the handlers' loop) or `thread` (blocking
     code). `payload_schema` is the model as a JSON Schema: what job_service checks when a job is
-    created.
+    created. At most `max_running` of it run at once over all workers. A failed one keeps its ordering key
+    until it is tried again, unless the type `passes_key`.
     """
 
     name: str
@@ -117,6 +118,8 @@ class JobType:
     timeout_seconds: float
     lane: str
     run: Handler
+    max_running: int | None = None
+    passes_key: bool = False
 
     def read(self, payload: JsonValue) -> BaseModel:
         """A payload as the model. No payload is null, or the model's defaults where it takes no
@@ -134,9 +137,18 @@ class JobType:
 
 
 def job_type(
-    name: str, *, payload: type[BaseModel], timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    name: str,
+    *,
+    payload: type[BaseModel],
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    max_running: int | None = None,
+    passes_key: bool = False,
 ) -> Callable[[Handler], JobType]:
     """Declare a job type. An `async def` runs on the handlers' loop, a plain `def` in a thread.
+
+    `max_running`: at most so many jobs of the type are with workers at once, over all workers (1 to a
+    million; None: as many as there are slots). `passes_key`: while a failed job waits for its next try,
+    others of its ordering key may run.
 
     Raises:
         ValueError: name, limit or payload model cannot be declared (checked when the file is
@@ -148,6 +160,8 @@ def job_type(
         )
     if not 0 < timeout_seconds <= 604_800:
         raise ValueError(f"{name}: timeout_seconds is above 0 and at most 604800")
+    if max_running is not None and not 1 <= max_running <= MAX_RUNNING:
+        raise ValueError(f"{name}: max_running is 1 to {MAX_RUNNING}, or None")
 
     try:
         schema = payload.model_json_schema()
@@ -157,6 +171,6 @@ def job_type(
 
     def declare(run: Handler) -> JobType:
         lane = "async" if inspect.iscoroutinefunction(run) else "thread"
-        return JobType(name, payload, schema, timeout_seconds, lane, run)
+        return JobType(name, payload, schema, timeout_seconds, lane, run, max_running, passes_key)
 
     return declare

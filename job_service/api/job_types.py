@@ -35,11 +35,15 @@ class ReadTypes(Protocol):
 
 
 class TypeLimits(BaseModel):
-    """What an attempt may take where its job names nothing else."""
+    """What an attempt may take where its job names nothing else; how many of the type run at once over all
+    workers (null: as many as there are slots); and whether a failed job lets others of its ordering key pass
+    until its next try."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     timeout_seconds: float
+    max_running: int | None
+    passes_key: bool
 
 
 class PublicJobType(BaseModel):
@@ -135,7 +139,11 @@ def _public(row: Any) -> dict[str, Any]:
     shown = PublicJobType(
         name=row["name"],
         payload_schema=row["payload_schema"],
-        limits=TypeLimits(timeout_seconds=row["timeout_seconds"]),
+        limits=TypeLimits(
+            timeout_seconds=row["timeout_seconds"],
+            max_running=row["max_running"],
+            passes_key=row["passes_key"],
+        ),
         live_workers=row["live_workers"],
         declared_at=row["declared_at"],
         paused_at=row["paused_at"],

@@ -25,6 +25,12 @@ _TABLE = (
         "to run it now.",
     ),
     Reason(
+        "key-taken",
+        "It is due, but a job of the same ordering key comes first or is not done.",
+        "Job {key_holder} has the ordering key {ordering_key}: wait for it; GET /api/v1/jobs/{key_holder}/why "
+        "says what it waits for.",
+    ),
+    Reason(
         "paused",
         "It is due, but its job type is paused.",
         "Job type {job_type} has been paused since {paused_at}: POST /api/v1/job-types/{job_type}/resume.",

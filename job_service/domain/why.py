@@ -37,13 +37,15 @@ class Placed:
 class Facts:
     """What a reason is found from, all as of `now` by the database clock. `changed_at` and `change` are those
     of the last row of history. `workers` counts the live ones that run the type, `silent_workers` those whose
-    session ran out, `open_to_suspects` the live ones that hold no suspect (null where the job is none)."""
+    session ran out, `open_to_suspects` the live ones that hold no suspect (null where the job is none).
+    `key_holder`: the job that is at the head of its ordering key, where it waits in line."""
 
     job: Job
     now: datetime
     ready_at: datetime
     dispatch_at: datetime
     armed: bool
+    key_holder: UUID | None
     placed: Placed | None
     changed_at: datetime | None
     change: str | None
@@ -139,6 +141,8 @@ def _not_leased(facts: Facts, room: Room) -> Found:
         return "backing-off", facts.changed_at, facts.dispatch_at
     if facts.ready_at > facts.now:
         return "not-due", facts.changed_at, facts.ready_at
+    if facts.key_holder is not None:
+        return "key-taken", max(facts.ready_at, facts.changed_at or facts.ready_at), None
     if facts.paused_at is not None and facts.placed is None:
         return "paused", max(facts.paused_at, facts.ready_at), None
     if not facts.workers:
@@ -215,6 +219,8 @@ def _shown(facts: Facts, room: Room) -> dict[str, Any]:
         "now": facts.now,
         "ready_at": facts.ready_at,
         "dispatch_at": facts.dispatch_at if facts.armed else None,
+        "ordering_key": job.ordering_key,
+        "key_holder": facts.key_holder,
         "expires_at": job.expires_at,
         "cancel_requested": job.cancel_requested,
         "error": job.error,

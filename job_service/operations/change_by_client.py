@@ -174,7 +174,10 @@ class ChangeByClient:
             wanted, lambda w: self._store.start_outside(w, execution_id, _hash(token))
         )
         if job is None:
-            raise IllegalTransition.of(await self._read(wanted), "started")
+            waits = await self._read(wanted)
+            free = waits.status is JobStatus.SCHEDULED and waits.node is None
+            verb = "started before its ordering key is free" if free else "started"
+            raise IllegalTransition.of(waits, verb)
         return job, token
 
     async def end_by_hand(

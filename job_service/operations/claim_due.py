@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
 
-from job_service.domain.credits import Capacity, Credits, credits_of
+from job_service.domain.credits import AgedShare, Capacity, Credits, credits_of
 from job_service.operations.doorbell import Doorbell, wait
 from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest, Published
 
@@ -33,11 +34,12 @@ class ClaimDue:
     """Long-poll for due work. Claims of this replica go one after the other, so that each sees the
     credits that the one before it used."""
 
-    def __init__(self, store: ClaimStore, doorbell: Doorbell) -> None:
+    def __init__(self, store: ClaimStore, doorbell: Doorbell, *, aged_share: float) -> None:
         self._store = store
         self._doorbell = doorbell
         self._turn = asyncio.Lock()
         self._rotation = 0
+        self._aged = AgedShare(aged_share)
         self.claimed: Counter[str] = Counter()
         """Jobs handed out, by type; what is sent again counts again."""
 
@@ -74,13 +76,19 @@ class ClaimDue:
         return ClaimReply(live=True, jobs=jobs, now=capacity.now), pause
 
     def _credits(self, capacity: Capacity, limit: int) -> Credits:
-        credit = credits_of(capacity.workers, capacity.load, limit=limit, paused=capacity.paused)
+        credit = credits_of(
+            capacity.workers,
+            capacity.load,
+            limit=limit,
+            paused=capacity.paused,
+            limits=capacity.limits,
+        )
         self._rotation += 1
-        return Credits(
-            due=credit.due,
-            ahead=credit.ahead,
+        return replace(
+            credit,
             due_by_type=_rotated(credit.due_by_type, self._rotation),
             ahead_by_type=_rotated(credit.ahead_by_type, self._rotation),
+            aged=self._aged.of(credit.due),
         )
 
 

@@ -24,7 +24,9 @@ SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live
         FROM (SELECT job_type, count(*) FILTER (WHERE ready_at <= now()) AS due,
                      count(*) FILTER (WHERE ready_at > now()) AS ahead
               FROM inflight WHERE worker IS DISTINCT FROM $2::uuid GROUP BY job_type) AS by_type) AS load,
-       ARRAY (SELECT name FROM job_types WHERE paused_at IS NOT NULL) AS paused
+       ARRAY (SELECT name FROM job_types WHERE paused_at IS NOT NULL) AS paused,
+       (SELECT json_agg(json_build_array(name, max_running)) FROM job_types
+        WHERE max_running IS NOT NULL) AS limits
 """
 
 # Claims what the shelves (type, band, until, limit) hold. SKIP LOCKED on due and on jobs, the guards under
@@ -36,6 +38,9 @@ SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live
 # looked at: a pause that has committed is seen here, and a later one waits for the end of this. What is taken
 # leaves the shelf by its job's id: a row that was written anew while this waited is not found by its place. A
 # row that was left in flight, whatever left it there, is taken over: it must not stop every claim after it.
+# The longest waiting ($15 of them, if they wait for $16 s) go first whatever their band, so that none starves
+# (ADR 0012). Of limited types ($14) no more is taken than there is room for by a count under a lock that such
+# claims hold one after the other (R23). Of a key only the head is on the shelf (R19).
 CLAIM = f"""
 WITH live AS MATERIALIZED (
     SELECT id FROM nodes WHERE id = $1 AND role = 'scheduler' AND state = 'live' FOR KEY SHARE
@@ -58,12 +63,24 @@ shelf AS MATERIALIZED (
     WHERE EXISTS (SELECT FROM newest) AND s.job_type <> ALL ((SELECT names FROM closed)::text[])
     ORDER BY place
 ),
+longest AS MATERIALIZED (
+    SELECT due.job_id, due.job_type, due.band, due.dispatch_at FROM due
+    WHERE due.job_id = ANY (ARRAY (
+        SELECT d.job_id FROM shelf CROSS JOIN LATERAL (
+            SELECT due.job_id, due.dispatch_at FROM due
+            WHERE due.job_type = shelf.job_type AND due.band = shelf.band
+              AND due.dispatch_at <= now() - $16 * interval '1 second'
+            ORDER BY due.dispatch_at LIMIT least($15, shelf.most)
+        ) AS d ORDER BY d.dispatch_at LIMIT $15))
+    FOR UPDATE SKIP LOCKED
+),
 due_now AS MATERIALIZED (
     SELECT d.* FROM shelf CROSS JOIN LATERAL (
-        SELECT due.job_id, due.band, due.dispatch_at FROM due
+        SELECT due.job_id, due.job_type, due.band, due.dispatch_at FROM due
         WHERE due.job_type = shelf.job_type AND due.band = shelf.band AND due.dispatch_at <= now()
+          AND due.job_id <> ALL (ARRAY (SELECT job_id FROM longest))
         ORDER BY due.dispatch_at LIMIT shelf.most FOR UPDATE SKIP LOCKED
-    ) AS d LIMIT $6
+    ) AS d LIMIT $6 - (SELECT count(*) FROM longest)
 ),
 ahead_shelf AS MATERIALIZED (
     SELECT s.* FROM unnest($7::text[], $8::smallint[], $9::int[])
@@ -73,13 +90,28 @@ ahead_shelf AS MATERIALIZED (
 ),
 due_soon AS MATERIALIZED (
     SELECT d.* FROM ahead_shelf AS shelf CROSS JOIN LATERAL (
-        SELECT due.job_id, due.band, due.dispatch_at FROM due
+        SELECT due.job_id, due.job_type, due.band, due.dispatch_at FROM due
         WHERE due.job_type = shelf.job_type AND due.band = shelf.band
           AND due.dispatch_at > now() AND due.dispatch_at <= now() + $11 * interval '1 second'
         ORDER BY due.dispatch_at LIMIT shelf.most FOR UPDATE SKIP LOCKED
     ) AS d LIMIT $10
 ),
-picked AS MATERIALIZED (SELECT * FROM due_now UNION ALL SELECT * FROM due_soon),
+found AS MATERIALIZED (
+    SELECT 0 AS turn, * FROM longest UNION ALL SELECT 1, * FROM due_now UNION ALL SELECT 2, * FROM due_soon
+),
+rooms AS MATERIALIZED (
+    SELECT r.* FROM (SELECT WHERE cardinality($14::text[]) > 0) AS asked
+    CROSS JOIN LATERAL rooms_of_types($14, $17) AS r
+),
+picked AS MATERIALIZED (
+    SELECT job_id, band, dispatch_at FROM found WHERE job_type <> ALL ($14)
+    UNION ALL
+    SELECT f.job_id, f.band, f.dispatch_at FROM rooms AS r
+    CROSS JOIN LATERAL (
+        SELECT * FROM found WHERE found.job_type = r.of_type
+        ORDER BY turn, band, dispatch_at LIMIT greatest(0, r.room)
+    ) AS f
+),
 locked AS MATERIALIZED (
     SELECT j.id, j.status, j.version, j.attempt, j.job_type, j.ready_at, j.ordering_key, j.traceparent
     FROM picked AS p JOIN jobs AS j ON {lookup("j.id", "p.job_id")}
@@ -159,9 +191,15 @@ class Claims:
     """Implements the store of `claim_due`."""
 
     def __init__(
-        self, database: Database, *, lookahead_seconds: float, look_after_seconds: float
+        self,
+        database: Database,
+        *,
+        lookahead_seconds: float,
+        aged_after_seconds: float,
+        look_after_seconds: float,
     ) -> None:
         self._database = database
+        self._aged_after = aged_after_seconds
         self._lookahead = lookahead_seconds
         self._look_after = look_after_seconds
 
@@ -175,6 +213,7 @@ class Claims:
             workers=[LiveWorker(w[0], w[1], tuple(w[2])) for w in row["workers"] or []],
             load={entry[0]: Load(entry[1], entry[2]) for entry in row["load"] or []},
             paused=frozenset(row["paused"]),
+            limits=dict(row["limits"] or []),
         )
 
     async def claim(self, node: UUID, seq: int, credit: Credits, *, first: bool) -> list[Claimed]:
@@ -190,6 +229,10 @@ class Claims:
             self._lookahead,
             self._look_after,
             first,
+            sorted(credit.limited),
+            credit.aged,
+            self._aged_after,
+            OUTSIDE,
         )
         failpoints.hit("claim.asked")
         rows = await self._database.run(lambda raw: raw.fetch(CLAIM, *arguments))

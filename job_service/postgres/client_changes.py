@@ -14,7 +14,7 @@ from job_service.domain.wanted import Change, Wanted
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.jobs import job_of
 from job_service.postgres.lookup import lookup
-from job_service.postgres.transition import ARM, HISTORY, LOCK, NOT_IN_FLIGHT
+from job_service.postgres.transition import ARM_OUT_OF_LINE, HISTORY, LOCK, NOT_IN_FLIGHT
 
 _MINE = "j.id = $1 AND ($2::int IS NULL OR j.version = $2)"
 _MOVED = "j.*, j.node AS by_node, NULL::bytea AS result_hash, $3::uuid AS operation"
@@ -71,7 +71,7 @@ WITH moved AS (
       AND ($4::timestamptz IS NULL OR j.status <> 'FAILED' OR j.next_attempt_at IS NOT NULL)
     RETURNING {_MOVED}, 'changed' AS reason, 'client' AS actor, $4::timestamptz IS NOT NULL AS arms
 ),
-{HISTORY}, {ARM},
+{HISTORY}, {ARM_OUT_OF_LINE},
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE arms))),
 reordered AS (
     UPDATE due AS d SET band = m.band FROM moved AS m WHERE {lookup("d.job_id", "m.id")} AND NOT m.arms
@@ -89,7 +89,7 @@ WITH moved AS (
     WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'
     RETURNING {_MOVED}, 'by-hand' AS reason, 'client' AS actor, true AS arms
 ),
-{HISTORY}, {ARM}, {NOT_IN_FLIGHT}
+{HISTORY}, {ARM_OUT_OF_LINE}, {NOT_IN_FLIGHT}
 SELECT * FROM moved
 """
 
@@ -125,7 +125,7 @@ WITH moved AS (
     RETURNING {_MOVED}, CASE j.prev_status WHEN 'FAILED' THEN 'retried' ELSE 'by-hand' END AS reason,
               'client' AS actor, true AS arms
 ),
-{HISTORY}, {ARM},
+{HISTORY}, {ARM_OUT_OF_LINE},
 no_letter AS (
     DELETE FROM unsuccessful WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE prev_status = 'FAILED'))
 )
@@ -133,12 +133,14 @@ SELECT * FROM moved
 """
 
 # Starts an attempt for an executor outside (R17): it holds the token and has a deadline like any other.
+# Not one that waits in the line of its ordering key (R19).
 START_OUTSIDE = f"""
 WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, status = 'RUNNING', version = j.version + 1, node = $4,
         started_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'
+      AND NOT EXISTS (SELECT FROM in_line AS l WHERE l.job_id = j.id)
     RETURNING {_MOVED}, 'by-hand' AS reason, 'outside' AS actor,
               coalesce(j.timeout_seconds,
                        (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),

@@ -14,7 +14,8 @@ _RUNS_IT = "n.role = 'worker' AND j.job_type = ANY (n.types)"
 # The job, who has it, its type, its last change, and who could take it. Only for a suspect all that workers
 # hold is looked at.
 FACTS = f"""
-SELECT j.*, clock_timestamp() AS now, d.job_id IS NOT NULL AS armed, h.at AS changed_at, h.reason AS change,
+SELECT j.*, clock_timestamp() AS now, d.job_id IS NOT NULL AS armed, l.job_id IS NOT NULL AS in_line,
+       k.job_id AS key_holder, h.at AS changed_at, h.reason AS change,
        i.job_id IS NOT NULL AS placed, i.scheduler, i.worker, i.since, i.look_at, i.topic_partition,
        i.record_offset, p.committed,
        holder.state AS node_state, holder.expires_at AS node_expires_at,
@@ -30,6 +31,8 @@ SELECT j.*, clock_timestamp() AS now, d.job_id IS NOT NULL AS armed, h.at AS cha
        (SELECT suspended_until FROM reaper_tick WHERE suspended_until > clock_timestamp()) AS amnesty_until
 FROM jobs AS j
 LEFT JOIN due AS d ON d.job_id = $1
+LEFT JOIN in_line AS l ON l.job_id = $1
+LEFT JOIN ordering_keys AS k ON k.ordering_key = l.ordering_key
 LEFT JOIN inflight AS i ON i.job_id = $1
 LEFT JOIN nodes AS holder ON holder.id = coalesce(i.worker, i.scheduler)
 LEFT JOIN topic_positions AS p ON p.topic_partition = i.topic_partition
@@ -59,6 +62,7 @@ def _facts(row: asyncpg.Record) -> Facts:
         ready_at=row["ready_at"],
         dispatch_at=row["dispatch_at"],
         armed=row["armed"],
+        key_holder=row["key_holder"] if row["in_line"] else None,
         placed=_placed(row) if row["placed"] else None,
         changed_at=row["changed_at"],
         change=row["change"],

@@ -15,11 +15,13 @@ from shared.contracts.nodes import DeclaredType, schema_text
 
 # The last declaration counts. A pause is not lifted by it.
 DECLARE_TYPES = """
-INSERT INTO job_types (name, timeout_seconds, payload_schema, declared_at)
-SELECT name, timeout_seconds, payload_schema::jsonb, clock_timestamp()
-FROM unnest($1::text[], $2::float8[], $3::text[]) AS t (name, timeout_seconds, payload_schema) ORDER BY name
+INSERT INTO job_types (name, timeout_seconds, payload_schema, max_running, passes_key, declared_at)
+SELECT name, timeout_seconds, payload_schema::jsonb, max_running, passes_key, clock_timestamp()
+FROM unnest($1::text[], $2::float8[], $3::text[], $4::int[], $5::bool[])
+     AS t (name, timeout_seconds, payload_schema, max_running, passes_key) ORDER BY name
 ON CONFLICT (name) DO UPDATE
 SET timeout_seconds = excluded.timeout_seconds, payload_schema = excluded.payload_schema,
+    max_running = excluded.max_running, passes_key = excluded.passes_key,
     declared_at = excluded.declared_at
 """
 
@@ -80,6 +82,8 @@ async def declare(raw: Raw, types: Sequence[DeclaredType]) -> None:
         [t.name for t in types],
         [t.timeout_seconds for t in types],
         [schema_text(t.payload_schema) for t in types],
+        [t.max_running for t in types],
+        [t.passes_key for t in types],
     )
 
 

@@ -13,7 +13,8 @@ from job_service.postgres.database import Database, Raw
 from shared.contracts.states import JobStatus
 from shared.runtime import failpoints
 
-# Creates a batch. A due time in the past keeps its promise in due_at, but is dispatched from now on.
+# Creates a batch. A due time in the past keeps its promise in due_at, but is dispatched from now on. A job with
+# an ordering key comes to the shelf, or into the line of its key, by arrange_keys() (ADR 0012).
 INSERT = """
 WITH born AS (
     INSERT INTO jobs (id, name, job_type, payload, status, max_attempts, timeout_seconds, priority, band,
@@ -38,7 +39,7 @@ history AS (
 ),
 armed AS (
     INSERT INTO due (job_id, job_type, band, dispatch_at)
-    SELECT id, job_type, band, dispatch_at FROM born
+    SELECT id, job_type, band, dispatch_at FROM born WHERE ordering_key IS NULL
 ),
 expiry AS (
     INSERT INTO expiring (job_id, expires_at)

@@ -81,12 +81,15 @@ WITH page AS MATERIALIZED (
 """
 
 _DOWN = "job_id < $1 AND job_id >= $2 ORDER BY job_id DESC LIMIT $3"
-# For CREATED all of `due` is walked through, so that what is armed again is met there already.
+# For CREATED all of `due` and of the lines is walked through, so that what is armed again is met there already.
 _AGAIN = "status = '{0}' AND '{0}' = ANY ($5) AND NOT 'CREATED' = ANY ($5)"
 _NARROW_ROWS = (
     f"SELECT job_id FROM due WHERE 'CREATED' = ANY ($5) AND {_DOWN}",
     f"SELECT job_id FROM due WHERE {_AGAIN.format('SCHEDULED')} AND {_DOWN}",
     f"SELECT job_id FROM due WHERE {_AGAIN.format('FAILED')} AND {_DOWN}",
+    f"SELECT job_id FROM in_line WHERE 'CREATED' = ANY ($5) AND {_DOWN}",
+    f"SELECT job_id FROM in_line WHERE {_AGAIN.format('SCHEDULED')} AND {_DOWN}",
+    f"SELECT job_id FROM in_line WHERE {_AGAIN.format('FAILED')} AND {_DOWN}",
     f"SELECT job_id FROM inflight WHERE $5 && '{{SCHEDULED, RUNNING}}'::text[] AND {_DOWN}",
     *(
         f"SELECT job_id FROM unsuccessful WHERE status = '{name}' AND '{name}' = ANY ($5) AND {_DOWN}"

@@ -28,7 +28,7 @@ RENEW = """
 UPDATE nodes
 SET expires_at = clock_timestamp() + ttl_seconds * interval '1 second', last_seen_at = clock_timestamp(),
     slots = CASE role WHEN 'worker' THEN $2 ELSE slots END, running = $3, held = $4,
-    topic_partitions = $5
+    topic_partitions = $5, hold_slots = coalesce($6, hold_slots)
 WHERE id = $1 AND state = 'live'
 RETURNING ttl_seconds
 """
@@ -101,7 +101,7 @@ class Nodes:
         partitions = [p.topic_partition for p in renew.positions]
         ttl: float | None = await self._database.run(
             lambda raw: raw.fetchval(
-                RENEW, node, renew.slots, renew.running, renew.held, partitions
+                RENEW, node, renew.slots, renew.running, renew.held, partitions, renew.hold_slots
             )
         )
         return ttl

@@ -21,6 +21,7 @@ NEXT_JOB = "SELECT id FROM jobs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1"
 UNSETTLED = """
 SELECT EXISTS (SELECT FROM due WHERE job_id >= $1 AND job_id < $2)
     OR EXISTS (SELECT FROM inflight WHERE job_id >= $1 AND job_id < $2)
+    OR EXISTS (SELECT FROM in_line WHERE job_id >= $1 AND job_id < $2)
 """
 # Whether a job of the range has changed, or was deleted, within that time.
 RECENT = """

@@ -3,7 +3,7 @@
 from job_service.postgres.database import Database
 from shared.runtime.log import get
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 async def database_problem(database: Database) -> str | None:

@@ -44,6 +44,10 @@ armed AS (                               -- R7: whatever makes a job runnable ar
 )
 """
 
+ARM_OUT_OF_LINE = ARM.replace("WHERE arms", "WHERE arms AND ordering_key IS NULL")
+"""The same where the job may wait in the line of its ordering key: arrange_keys() arms the head of a key at the
+end of the statement (R19), and whoever waits for a key must not keep a row of `due` locked meanwhile."""
+
 NOT_IN_FLIGHT = """
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved)))
 """

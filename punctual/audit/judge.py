@@ -8,6 +8,7 @@ from punctual.audit.merge import stories
 from punctual.audit.rules import RULES
 from punctual.audit.rules.g3_no_job_vanishes import retired
 from punctual.audit.rules.i21_counters import broken_sums
+from punctual.audit.rules.r19_one_of_a_key import Keys
 from punctual.audit.snapshot import Snapshot
 from punctual.audit.world import Terms, World
 
@@ -37,11 +38,12 @@ async def judge(
     if world.since is None:
         for breach in broken_sums(world):
             findings.add("I21", None, breach)
-    seen = 0
+    seen, keys = 0, Keys()
     async for story in stories(await snapshot.pages()):
         for name, broken in RULES:
             for breach in broken(story, world):
                 findings.add(name, story.job_id, breach)
+        keys.note(story)
         judgement.jobs += story.job is not None
         judgement.rows += len(story.history)
         judgement.executions += len(story.executions)
@@ -49,5 +51,7 @@ async def judge(
         seen += 1
         if seen % EVERY == 0:
             progress(judgement.rows, snapshot.expected_rows)
+    for job_id, breach in keys.broken(world):
+        findings.add("R19", job_id, breach)
     progress(judgement.rows, judgement.rows)
     return judgement

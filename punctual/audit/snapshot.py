@@ -44,7 +44,8 @@ SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout =
 STREAMS = {
     "job": (
         """SELECT id AS job_id, status, version, attempt, failures, lost, max_attempts, node, job_type, band,
-                  dispatch_at, due_at, next_attempt_at, updated_at, result::text AS result, error
+                  dispatch_at, due_at, next_attempt_at, updated_at, created_at, ordering_key,
+                  result::text AS result, error
            FROM jobs WHERE id >= $1 ORDER BY id""",
         250,
     ),
@@ -69,6 +70,10 @@ STREAMS = {
     "inflight": (
         """SELECT job_id, attempt, scheduler, worker, ready_at, since, look_at FROM inflight
            WHERE job_id >= $1 ORDER BY job_id""",
+        1_000,
+    ),
+    "in_line": (
+        "SELECT job_id, ordering_key, place, status FROM in_line WHERE job_id >= $1 ORDER BY job_id",
         1_000,
     ),
     "unsuccessful": (

@@ -21,6 +21,7 @@ class Story:
     executions: Sequence[Row] = field(default_factory=tuple)
     due: Row | None = None
     inflight: Row | None = None
+    in_line: Row | None = None
     unsuccessful: Row | None = None
 
     @cached_property

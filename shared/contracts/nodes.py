@@ -21,6 +21,8 @@ from shared.contracts.states import NodeRole
 
 MAX_JOB_TYPES = 1_000
 MAX_TOPIC_PARTITIONS = 10_000
+MAX_RUNNING = 1_000_000
+"""Of one job type at once, as its declaration may say."""
 MAX_SCHEMA_BYTES = 65_536
 """Of a type's JSON Schema, encoded."""
 
@@ -55,10 +57,13 @@ PayloadSchema = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 
 class DeclaredType(Message):
     """A job type that a worker can run. `timeout_seconds` is the type's default, `payload_schema` what its
-    payload must fit."""
+    payload must fit. At most `max_running` of it are claimed or with workers at once (null: no limit). A failed
+    job keeps its ordering key until its next try has ended, unless its type `passes_key`."""
 
     name: TypeName
     timeout_seconds: float = Field(gt=0, le=604_800)
+    max_running: int | None = Field(default=None, ge=1, le=MAX_RUNNING)
+    passes_key: bool = False
     payload_schema: PayloadSchema = Field(default_factory=dict)
 
 
@@ -94,9 +99,11 @@ class Position(Message):
 
 
 class Renew(Message):
-    """Extends the session. Counts are absolute: a lost report is mended by the next one."""
+    """Extends the session. Counts are absolute: a lost report is mended by the next one. `hold_slots` null: as
+    before."""
 
     slots: int = Field(default=0, ge=0)
+    hold_slots: int | None = Field(default=None, ge=0)
     running: int = Field(default=0, ge=0)
     held: int = Field(default=0, ge=0)
     positions: list[Position] = Field(default_factory=list, max_length=MAX_TOPIC_PARTITIONS)

@@ -171,9 +171,13 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 class Claim(Section):
-    """How far ahead of their due time jobs are claimed."""
+    """How far ahead of their due time jobs are claimed, and how low priorities age: the share `aged_share` of
+    what is claimed goes to the jobs that have waited longest, whatever their priority, if they have waited for
+    `aged_after`."""
 
     lookahead: Duration = Field(default=2.0, le=60.0)
+    aged_after: Duration = Field(default=60.0, le=86_400.0)
+    aged_share: float = Field(default=0.1, ge=0.0, le=0.5)
 
 
 class Poison(Section):

@@ -11,18 +11,24 @@ _UNSETTLED = """(j.status IN ('CREATED', 'SCHEDULED', 'RUNNING', 'WAITING')
                 OR (j.status = 'FAILED' AND j.next_attempt_at IS NOT NULL))"""
 
 _NARROW = f"""
-SELECT j.id, j.status, j.attempt, j.node, {_UNSETTLED} AS unsettled,
+SELECT j.id, j.status, j.attempt, j.node, j.ordering_key, {_UNSETTLED} AS unsettled,
+       l.job_id IS NOT NULL AS is_in_line, k.ordering_key AS head_of,
+       l.status = j.status AND l.place = coalesce(j.next_attempt_at, j.due_at)
+           AND l.ordering_key = j.ordering_key AS line_equal,
        d.job_id IS NOT NULL AS is_due, i.job_id IS NOT NULL AS is_inflight,
        (SELECT array_agg(u.status) FROM unsuccessful AS u WHERE u.job_id = j.id) AS letters,
        d.dispatch_at = j.dispatch_at AND d.band = j.band AND d.job_type = j.job_type
            AND d.status = j.status AS due_equal,
        i.attempt AS inflight_attempt, i.worker
 FROM jobs AS j LEFT JOIN due AS d ON d.job_id = j.id LEFT JOIN inflight AS i ON i.job_id = j.id
+LEFT JOIN in_line AS l ON l.job_id = j.id LEFT JOIN ordering_keys AS k ON k.job_id = j.id
 """
 
 _ORPHANS = """
 SELECT 'due' AS place, job_id FROM due WHERE job_id NOT IN (SELECT id FROM jobs)
 UNION ALL SELECT 'inflight', job_id FROM inflight WHERE job_id NOT IN (SELECT id FROM jobs)
+UNION ALL SELECT 'in_line', job_id FROM in_line WHERE job_id NOT IN (SELECT id FROM jobs)
+UNION ALL SELECT 'ordering_keys', job_id FROM ordering_keys WHERE job_id IS NULL
 UNION ALL SELECT 'unsuccessful', job_id FROM unsuccessful WHERE job_id NOT IN (SELECT id FROM jobs)
 """
 
@@ -36,9 +42,12 @@ async def assert_one_narrow_row(raw: Raw) -> None:
         if not row["unsettled"] and row["status"] != "SUCCESS":
             expected_letters = [row["status"]]
         right = (
-            row["is_due"] + row["is_inflight"] == int(row["unsettled"])
+            row["is_due"] + row["is_inflight"] + row["is_in_line"] == int(row["unsettled"])
             and row["letters"] == expected_letters
             and row["due_equal"] in {True, None}
+            and row["line_equal"] in {True, None}
+            and (row["is_due"] or row["is_inflight"] or row["head_of"] is None)
+            and (row["is_in_line"] or not row["unsettled"] or row["head_of"] == row["ordering_key"])
             and (not row["is_inflight"] or row["inflight_attempt"] == row["attempt"])
             and row["worker"] == row["node"]
         )

@@ -13,8 +13,8 @@ TOLERANCE_SECONDS = 20.0
 """Between a moment that the model notes before a call and the one that the database takes within it."""
 
 EMPTY = """
-TRUNCATE jobs, due, inflight, unsuccessful, expiring, job_counts, job_count_deltas, job_history, executions,
-         nodes, scheduler_claims, reaper_tick, topic_positions
+TRUNCATE jobs, due, inflight, in_line, ordering_keys, unsuccessful, expiring, job_counts, job_count_deltas,
+         job_history, executions, nodes, scheduler_claims, reaper_tick, topic_positions
 """
 
 LOOK = """

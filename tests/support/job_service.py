@@ -118,9 +118,12 @@ class Service:
         hold_slots: int = 100,
         types: Sequence[str] = (DUMMY,),
         timeout_seconds: float = 60.0,
+        **declares: Any,
     ) -> UUID:
-        """Register a worker."""
-        declared = [DeclaredType(name=name, timeout_seconds=timeout_seconds) for name in types]
+        """Register a worker; further fields of its declared types by name."""
+        declared = [
+            DeclaredType(name=name, timeout_seconds=timeout_seconds, **declares) for name in types
+        ]
         node = RegisterNode(
             node=new_id(),
             role=NodeRole.WORKER,

@@ -21,6 +21,7 @@ _TIMES = {
         ),
     ),
     "due": ("job_id", ("dispatch_at",)),
+    "in_line": ("job_id", ("place",)),
     "inflight": ("job_id", ("ready_at", "since", "look_at")),
     "expiring": ("job_id", ("expires_at",)),
     "job_history": ("job_id", ("at",)),

@@ -44,8 +44,9 @@ class BeatSession:
         taken = self._room.taken()
         self._snapshot = Renew(
             slots=taken if draining else self._slots,
+            hold_slots=0 if draining else self._hold_slots,
             running=min(taken, self._slots),
-            held=self._hold_slots if draining else self._room.held(),
+            held=self._room.held(),
             positions=self._book.positions(),
         )
         if self._membership.node is not None:

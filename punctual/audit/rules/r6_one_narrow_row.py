@@ -1,8 +1,8 @@
 """R6: every unsettled job has exactly one narrow row.
 
-In `due` or in `inflight` if it is to go on; in `unsuccessful` if it is settled and no SUCCESS; nowhere else.
-A row in `inflight` names the attempt and the holder that the job names. A job without its row is found by
-nobody: it is lost although it is there.
+In `due`, in `inflight` or in the line of its ordering key if it is to go on; in `unsuccessful` if it is settled
+and no SUCCESS; nowhere else. A row in `inflight` names the attempt and the holder that the job names. A job
+without its row is found by nobody: it is lost although it is there.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ def broken(story: Story, world: World) -> Iterator[Breach]:
         for table, row in (
             ("due", story.due),
             ("inflight", story.inflight),
+            ("in_line", story.in_line),
             ("unsuccessful", story.unsuccessful),
         )
         if row is not None
@@ -30,7 +31,7 @@ def broken(story: Story, world: World) -> Iterator[Breach]:
         return
     if story.unsettled:
         right = len(placed) == 1 and "unsuccessful" not in placed
-        wanted = "one row in due or inflight"
+        wanted = "one row in due, inflight or in_line"
     elif job["status"] == "SUCCESS":
         right, wanted = not placed, "no narrow row"
     else:

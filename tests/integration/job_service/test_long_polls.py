@@ -86,9 +86,14 @@ async def test_what_is_created_between_look_and_wait_is_seen(service: Service) -
     """R26: the waiter is registered before it looks."""
     scheduler = await service.scheduler()
     await service.worker()
-    store = SomebodyCreates(service.stores.database, lookahead_seconds=2.0, look_after_seconds=10.0)
+    store = SomebodyCreates(
+        service.stores.database,
+        lookahead_seconds=2.0,
+        aged_after_seconds=60.0,
+        look_after_seconds=10.0,
+    )
     store.service = service
-    claims = ClaimDue(store, service.bells.due)
+    claims = ClaimDue(store, service.bells.due, aged_share=0.1)
     request = ClaimRequest(node=scheduler, seq=1, acked=0, limit=10, wait_seconds=WAIT_SECONDS)
     async with asyncio.timeout(WAIT_SECONDS / 2):
         reply = await claims.claim(request)

@@ -7,6 +7,7 @@ from tests.support.mutants import (
     of_creates,
     of_duties,
     of_grants,
+    of_keys,
     of_pauses,
     of_schedulers,
     of_sessions,
@@ -18,6 +19,7 @@ from tests.support.source_files import ROOT
 MUTANTS: tuple[Mutant, ...] = (
     *of_grants.MUTANTS,
     *of_changes.MUTANTS,
+    *of_keys.MUTANTS,
     *of_pauses.MUTANTS,
     *of_duties.MUTANTS,
     *of_creates.MUTANTS,

@@ -31,9 +31,8 @@ MUTANTS = (
         "R17",
         "only a free job is started by hand",
         f"{POSTGRES}/client_changes.py",
-        "WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'\n    RETURNING {_MOVED}, 'by-hand' AS "
-        "reason, 'outside'",
-        "WHERE {_MINE} AND j.status = 'SCHEDULED'\n    RETURNING {_MOVED}, 'by-hand' AS reason, 'outside'",
+        "AND j.node IS NULL AND j.status = 'SCHEDULED'\n      AND NOT EXISTS (SELECT FROM in_line",
+        "AND j.status = 'SCHEDULED'\n      AND NOT EXISTS (SELECT FROM in_line",
         (f"{BY_HAND}::test_only_what_is_scheduled_and_free_is_started_by_hand",),
         ONCE,
     ),

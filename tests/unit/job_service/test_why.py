@@ -3,6 +3,7 @@
 import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -55,6 +56,7 @@ def facts_of(status: JobStatus = JobStatus.CREATED, **given: Any) -> Facts:
         "ready_at": NOW,
         "dispatch_at": NOW,
         "armed": True,
+        "key_holder": None,
         "placed": None,
         "changed_at": NOW,
         "change": "created",
@@ -92,6 +94,7 @@ def test_the_page_of_reasons_is_that_of_the_code() -> None:
 def test_texts_name_only_facts_that_there_are() -> None:
     why = decide(facts_of(placed=claimed_by("live", NOW)), ROOM, grace_seconds=1)
     known = {"since", "next_at", "paused_at", "expires_at", "worker", "silent_since"}
+    known |= {"ordering_key", "key_holder"}
     known |= why.facts.keys()
     for reason in REASONS.values():
         named = {name for _, name, _, _ in string.Formatter().parse(reason.text) if name}
@@ -104,6 +107,7 @@ def test_texts_name_only_facts_that_there_are() -> None:
         ({"paused_at": NOW, "workers": 0, "schedulers": 0}, "paused"),
         ({"workers": 0, "schedulers": 0}, "no-worker"),
         ({"schedulers": 0}, "no-scheduler"),
+        ({"key_holder": UUID(int=1), "workers": 0}, "key-taken"),
         ({"open_to_suspects": 0, "schedulers": 0}, "suspect"),
         ({"open_to_suspects": 1}, "to-be-claimed"),
         ({"ready_at": NOW + timedelta(seconds=1), "workers": 0}, "not-due"),
