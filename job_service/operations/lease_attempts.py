@@ -161,6 +161,8 @@ class LeaseAttempts:
             elif row["paused"]:
                 answers[key] = refused(key, "type-paused")
                 paused.append(key[0])
+            elif row["in_line"]:
+                answers[key] = refused(key, "ordering-key-taken")
             elif row["lost"] >= self._suspect_after:
                 suspects[key] = SUSPECT_WAIT_SECONDS
         if paused:  # the record is decided by this refusal, so the job must not wait for it

@@ -14,7 +14,13 @@ from job_service.domain.wanted import Change, Wanted
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.jobs import job_of
 from job_service.postgres.lookup import lookup
-from job_service.postgres.transition import ARM_OUT_OF_LINE, HISTORY, LOCK, NOT_IN_FLIGHT
+from job_service.postgres.transition import (
+    ARM_OUT_OF_LINE,
+    HISTORY,
+    LOCK,
+    NOT_IN_FLIGHT,
+    OUT_OF_LINE,
+)
 
 _MINE = "j.id = $1 AND ($2::int IS NULL OR j.version = $2)"
 _MOVED = "j.*, j.node AS by_node, NULL::bytea AS result_hash, $3::uuid AS operation"
@@ -139,8 +145,7 @@ WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, status = 'RUNNING', version = j.version + 1, node = $4,
         started_at = clock_timestamp(), updated_at = clock_timestamp()
-    WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'
-      AND NOT EXISTS (SELECT FROM in_line AS l WHERE l.job_id = j.id)
+    WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED' AND {OUT_OF_LINE}
     RETURNING {_MOVED}, 'by-hand' AS reason, 'outside' AS actor,
               coalesce(j.timeout_seconds,
                        (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),

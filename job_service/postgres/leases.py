@@ -11,7 +11,14 @@ from job_service.postgres.busy import naming_busy
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.job_types import take_back
 from job_service.postgres.lookup import lookup
-from job_service.postgres.transition import ARM, HISTORY, LOCK, NO_OUTCOME, NOT_IN_FLIGHT
+from job_service.postgres.transition import (
+    ARM,
+    HISTORY,
+    LOCK,
+    NO_OUTCOME,
+    NOT_IN_FLIGHT,
+    OUT_OF_LINE,
+)
 from shared.contracts.nodes import AttemptRef
 from shared.runtime import failpoints
 
@@ -58,7 +65,7 @@ moved AS (
     WHERE {lookup("j.id", "a.job_id")}
       AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
       AND (j.expires_at IS NULL OR j.expires_at > statement_timestamp() OR j.started_at IS NOT NULL)
-      AND (j.lost < $5 OR j.id = (SELECT id FROM suspect))
+      AND (j.lost < $5 OR j.id = (SELECT id FROM suspect)) AND {OUT_OF_LINE}
       AND NOT EXISTS (SELECT FROM job_types AS t WHERE t.name = j.job_type AND t.paused_at IS NOT NULL)
     RETURNING {GRANT}, j.version, j.prev_status, $1::uuid AS by_node,
               CASE j.status WHEN 'RUNNING' THEN 'started' ELSE 'held' END AS reason, 'worker' AS actor,
@@ -90,7 +97,7 @@ SELECT moved.*, clock_timestamp() AS now FROM live LEFT JOIN moved ON true
 # What stands in the way of a lease, and what a repeat of one is told (R1).
 EXPLAIN = f"""
 SELECT {GRANT}, j.node, j.lost, e.id AS execution_id, clock_timestamp() AS now,
-       j.expires_at <= clock_timestamp() AND j.started_at IS NULL AS expired,
+       j.expires_at <= clock_timestamp() AND j.started_at IS NULL AS expired, NOT {OUT_OF_LINE} AS in_line,
        EXISTS (SELECT FROM job_types AS t WHERE t.name = j.job_type AND t.paused_at IS NOT NULL) AS paused,
        coalesce(j.timeout_seconds,
                 (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
@@ -117,7 +124,7 @@ moved AS (
         ELSE clock_timestamp() + a.wait * interval '1 second' END
     FROM asked AS a
     WHERE {lookup("j.id", "a.job_id")}
-      AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL
+      AND j.status = 'SCHEDULED' AND j.attempt = a.attempt AND j.node IS NULL AND {OUT_OF_LINE}
     RETURNING j.id, j.job_type, j.band, j.dispatch_at
 ),
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),

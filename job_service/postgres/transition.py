@@ -48,6 +48,11 @@ ARM_OUT_OF_LINE = ARM.replace("WHERE arms", "WHERE arms AND ordering_key IS NULL
 """The same where the job may wait in the line of its ordering key: arrange_keys() arms the head of a key at the
 end of the statement (R19), and whoever waits for a key must not keep a row of `due` locked meanwhile."""
 
+OUT_OF_LINE = """(j.ordering_key IS NULL
+       OR (SELECT count(*) FROM in_line AS l WHERE l.job_id = j.id) = 0)"""
+"""Nothing is given of a job that waits in the line of its ordering key, whatever record names it (R19).
+Counted, because an EXISTS may be answered by reading all of the lines."""
+
 NOT_IN_FLIGHT = """
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved)))
 """

@@ -86,7 +86,7 @@ class JobMachine(DutyMachine):
     @rule(job=jobs)
     def starts_by_hand(self, job: UUID) -> None:
         known, now = self.model.jobs[job], time.time()
-        legal = known.status is S.SCHEDULED and known.holder is None
+        legal = known.status is S.SCHEDULED and known.holder is None and not known.behind
         try:
             _, token = self.do(self.service.operations.change.start_by_hand(job, None))
         except IllegalTransition:
@@ -151,7 +151,7 @@ class JobMachine(DutyMachine):
 
 @pytest.mark.timeout(600)
 def test_no_sequence_of_steps_breaks_the_books(database_url: str) -> None:
-    """R6, G3, G4, G7 after every step."""
+    """R6, R19, G3, G4, G7 after every step."""
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         stack = AsyncExitStack()
         JobMachine.runner = runner

@@ -21,8 +21,8 @@ POISON_LOSSES = 3
 @dataclass
 class ModelJob:
     """One job. `holder` is a worker or OUTSIDE; `claimed_by` a scheduler; with neither it is in due, unless
-    it is settled. `retry`: FAILED, with another try to come. `record`: the offset of its record, where its
-    scheduler has told it."""
+    it is settled, or `behind`: it waits for its ordering key. `retry`: FAILED, with another try to come.
+    `record`: the offset of its record, where its scheduler has told it."""
 
     id: UUID
     ready: float | None
@@ -45,6 +45,9 @@ class ModelJob:
     claim_counts_from: float = 0.0
     record: int | None = None
     look: float = 0.0
+    key: str | None = None
+    due: float = 0.0
+    behind: bool = False
     token: str = ""
     old_token: str = "none"
     ended: dict[int, tuple[UUID, Outcome]] = field(default_factory=dict)
@@ -57,7 +60,16 @@ class ModelJob:
     @property
     def in_due(self) -> bool:
         """A claim may take it."""
-        return not self.settled and self.holder is None and self.claimed_by is None
+        return not self.settled and self._nobodys and not self.behind
+
+    @property
+    def _nobodys(self) -> bool:
+        return self.holder is None and self.claimed_by is None
+
+    @property
+    def keeps_key(self) -> bool:
+        """Once it is the head: from its claim until it settles, but not while it is CREATED again."""
+        return not self.settled and self.status is not S.CREATED
 
     @property
     def by_hand(self) -> bool:
@@ -100,6 +112,7 @@ class ModelJob:
         self.ready -= seconds
         self.dispatch -= seconds
         self.look -= seconds
+        self.due -= seconds
         self.claim_counts_from -= seconds
         self.expires = None if self.expires is None else self.expires - seconds
 
@@ -118,6 +131,8 @@ class ModelJob:
         if paused:
             self.move(S.CREATED)
             return "refused"
+        if self.behind:
+            return "refused"
         if self.lost >= SUSPECT_AFTER and holds_suspect:
             self.decline(attempt)
             return "declined"
@@ -135,7 +150,8 @@ class ModelJob:
 
     def decline(self, attempt: int) -> None:
         """Back to due for a moment."""
-        if self.status is S.SCHEDULED and self.attempt == attempt and self.holder is None:
+        free = self.holder is None and not self.behind
+        if self.status is S.SCHEDULED and self.attempt == attempt and free:
             self.claimed_by = None
             self.dispatch = None
 
@@ -170,6 +186,7 @@ class ModelJob:
         elif outcome is Outcome.SNOOZED:
             self.move(S.CREATED)
             self.wait_until(again)
+            self.due = again or 0.0
         else:
             self._fail(again, retry=retry)
         return "accepted"
@@ -240,6 +257,7 @@ class ModelJob:
             return False
         self.touch(self.status)
         if moment is not None:
+            self.due = self.due if self.status is S.FAILED else moment
             self.status = S.CREATED if self.status is S.SCHEDULED else self.status
             self.claimed_by = None
             self.ready, self.dispatch = moment, max(moment, now)
@@ -266,6 +284,7 @@ class ModelJob:
         if self.status not in sources:
             return False
         self.max_attempts = max(self.max_attempts, self.failures + 1)
+        self.due = min(self.due, now) if self.status is S.CREATED else self.due
         self.move(S.SCHEDULED)
         self.attempt += 1
         self.wait_until(now)

@@ -18,9 +18,11 @@ TRUNCATE jobs, due, inflight, in_line, ordering_keys, unsuccessful, expiring, jo
 """
 
 LOOK = """
-SELECT j.*, i.scheduler, i.claim_seq, i.record_offset, d.job_id IS NOT NULL AS in_due,
+SELECT j.*, i.scheduler, i.claim_seq, i.record_offset,
+       d.job_id IS NOT NULL AS in_due, l.job_id IS NOT NULL AS behind,
        (SELECT count(*) FROM executions AS e WHERE e.job_id = j.id AND e.status = 'SUCCESS') AS successes
 FROM jobs AS j LEFT JOIN inflight AS i ON i.job_id = j.id LEFT JOIN due AS d ON d.job_id = j.id
+     LEFT JOIN in_line AS l ON l.job_id = j.id
 """
 
 ACTORS = "SELECT DISTINCT from_status, to_status, actor FROM job_history WHERE version > 0"
@@ -34,6 +36,7 @@ async def empty(raw: Raw) -> None:
 async def agree(raw: Raw, model: Model) -> None:
     """Every job is what the model says, and has its one narrow row. Moments that the model left open are taken
     from the database."""
+    model.arrange()
     rows = {row["id"]: row for row in await raw.fetch(LOOK)}
     assert rows.keys() == model.jobs.keys()
     for job in model.jobs.values():
@@ -42,6 +45,7 @@ async def agree(raw: Raw, model: Model) -> None:
         assert found == expected, (job.id, found.items() ^ expected.items())
         assert row["successes"] == (job.status is JobStatus.SUCCESS)
         if not job.settled:
+            job.due = row["due_at"].timestamp()
             job.ready = _same_moment(job.ready, row["ready_at"].timestamp())
             job.dispatch = _same_moment(job.dispatch, row["dispatch_at"].timestamp())
     await assert_one_narrow_row(raw)
@@ -75,6 +79,7 @@ def _of_row(row: Any) -> dict[str, Any]:
         "retry": row["next_attempt_at"] is not None,
         "begun": row["started_at"] is not None,
         "in_due": row["in_due"],
+        "behind": row["behind"],
         "claimed_by": row["scheduler"],
         "claim_seq": row["claim_seq"],
         "record": row["record_offset"] if row["scheduler"] else None,
@@ -83,6 +88,7 @@ def _of_row(row: Any) -> dict[str, Any]:
 
 def _of_model(job: ModelJob) -> dict[str, Any]:
     said = {name: getattr(job, name) for name in _SAME_NAMES}
+    said["behind"] = job.behind and not job.settled
     claim = {"claim_seq": job.claim_seq, "record": job.record}
     return {**said, **(claim if job.claimed_by else dict.fromkeys(claim))}
 

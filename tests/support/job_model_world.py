@@ -32,6 +32,7 @@ class Model:
 
     jobs: dict[UUID, ModelJob] = field(default_factory=dict)
     nodes: dict[UUID, ModelNode] = field(default_factory=dict)
+    heads: dict[str | None, UUID] = field(default_factory=dict)
     paused: bool = False
     committed: int = 0
     end: int | None = None
@@ -40,6 +41,16 @@ class Model:
     def held_by(self, node: UUID) -> Iterator[ModelJob]:
         """What a worker holds."""
         return (job for job in self.jobs.values() if job.holder == node)
+
+    def arrange(self) -> None:
+        """Of each key one job is the head: the one that keeps it, or who comes first."""
+        keyed = [job for job in self.jobs.values() if job.key is not None and not job.settled]
+        for key in {job.key for job in keyed}:
+            line = sorted((j for j in keyed if j.key == key), key=lambda j: (j.due, j.id))
+            kept = next((j for j in line if j.id == self.heads.get(key) and j.keeps_key), line[0])
+            self.heads[key] = kept.id
+            for job in line:
+                job.behind = job is not kept
 
     def has_credit(self) -> bool:
         """Whether a worker is there that could take anything, and the one type is not paused."""

@@ -35,6 +35,11 @@ while; only the capacity is computed from them."""
 
 BATCH = 20
 
+LONG_LINE = "a key with a long line"
+LINE, LINE_BATCH = 10_000, 1_000
+KEYED = "KEYED"
+TYPES, TURNS = len(RUN_TYPES) + 1, 4
+
 LOCK_ONE = "SELECT FROM jobs WHERE id = $1 FOR UPDATE"
 
 
@@ -59,6 +64,7 @@ class Day:
         self._stranger = await self._service.connect()
         self._scheduler = await self._service.scheduler()
         self._worker = await self._new_worker()
+        await self._service.worker(slots=1_000, hold_slots=1_000, types=[KEYED])
         other = await self._new_worker()
         for _ in range(ELSEWHERE // 100):
             await self._service.lease(other, await self._claim(50))
@@ -66,6 +72,10 @@ class Day:
         await self._new_scheduler()
         await self._service.end_amnesty()
         self._judge(ELSEWHERE)
+        for _ in range(LINE // LINE_BATCH):
+            line = [new_job(ordering_key=LONG_LINE, in_seconds=9_000) for _ in range(LINE_BATCH)]
+            await self._service.operations.create.create(line)
+            self._judge(LINE_BATCH)
 
     async def happy_path(self) -> None:
         """Create, claim, lease, compare, report; and every repeat of these."""
@@ -264,6 +274,31 @@ class Day:
         await listing.ready_to_run()
         await self._service.operations.explain.explain(job_id)
         self._judge(1, of={claims.CAPACITY: in_flight, READY_TO_RUN: in_flight})
+
+    async def keys(self) -> None:
+        """Keys with two jobs each from their create to their end; and at the head of a long line one that comes
+        before all others, and is cancelled again."""
+        service = self._service
+        keys = [str(new_id()) for _ in range(BATCH)]
+        jobs = [
+            new_job(ordering_key=key, job_type=KEYED, priority=100)
+            for key in keys
+            for _ in range(2)
+        ]
+        await service.operations.create.create(jobs)
+        self._judge(len(jobs))
+        mine = {job.id for job in jobs}
+        for _ in range(TURNS * TYPES):
+            leases = await self._lease(self._worker, await self._claim(BATCH))
+            await service.report(self._worker, ends=[end_of(lease) for lease in leases])
+            self._judge(len(leases))
+            mine -= {lease.job_id for lease in leases}
+            if not mine:
+                break
+        assert not mine, "each type has its turn to be first"
+        first = await service.create_one(ordering_key=LONG_LINE, in_seconds=8_000)
+        await service.operations.change.cancel(first.id)
+        self._judge(1)
 
     async def feed(self) -> None:
         """Two batches of events, versions below one of them, and another cluster's."""

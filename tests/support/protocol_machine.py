@@ -55,7 +55,8 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.schedulers: list[ModelNode] = []
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run it to its end."""
+        """Run it to its end. Whatever was done before has put the keys in order."""
+        self.model.arrange()
         return self.runner.run(coroutine)
 
     # --- nodes
@@ -114,14 +115,23 @@ class ProtocolMachine(RuleBasedStateMachine):
         max_attempts=st.integers(1, 3),
         expires=st.sampled_from([None, DAY]),
         steps=st.integers(0, 2),
+        key=st.sampled_from([None, "a key", "a key", "another"]),
     )
-    def creates(self, when: float, max_attempts: int, expires: float | None, steps: int) -> UUID:
+    def creates(
+        self,
+        when: float,
+        max_attempts: int,
+        expires: float | None,
+        steps: int,
+        key: str | None = None,
+    ) -> UUID:
         """And it is brought on its way at once."""
         now = time.time()
         job = self.do(
             self.service.create_one(
                 scheduled_time=moment(now + when),
                 max_attempts=max_attempts,
+                ordering_key=key,
                 expires_at=None if expires is None else moment(now + expires),
             )
         )
@@ -131,7 +141,10 @@ class ProtocolMachine(RuleBasedStateMachine):
             dispatch=max(now, now + when),
             max_attempts=max_attempts,
             expires=None if expires is None else now + expires,
+            key=key,
+            due=now + when,
         )
+        self.model.arrange()
         for _ in range(steps):
             self.goes_on(job.id, 0, 0, Outcome.SUCCESS, False)
         return job.id

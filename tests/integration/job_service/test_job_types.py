@@ -16,6 +16,7 @@ from shared.kernel.ids import new_id
 from tests.support import shipped_types
 from tests.support.job_service import Service
 
+LIMITS = {"max_running": 4, "passes_key": True}
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}}
 
 
@@ -100,8 +101,11 @@ async def test_a_type_is_listed_with_schema_limits_and_live_workers(
     await register(service, count_type(NUMBER, seconds=9))
     item = (await listed(http))["COUNT"]
     assert item["payloadSchema"] == NUMBER
-    assert item["limits"] == {"timeoutSeconds": 9}
-    assert (item["liveWorkers"], item["pausedAt"]) == (2, None)
+    assert item["limits"] == {"timeoutSeconds": 9, "maxRunning": None, "passesKey": False}
+    await register(service, count_type(NUMBER).model_copy(update=LIMITS))
+    item = (await listed(http))["COUNT"]
+    assert item["limits"] == {"timeoutSeconds": 60, "maxRunning": 4, "passesKey": True}
+    assert (item["liveWorkers"], item["pausedAt"]) == (3, None)
     await service.raw.execute("UPDATE nodes SET state = 'dead'")
     assert (await listed(http))["COUNT"]["liveWorkers"] == 0
 

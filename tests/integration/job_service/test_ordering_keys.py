@@ -9,7 +9,7 @@ from job_service.domain.job import Job
 from job_service.domain.listed import Wish
 from job_service.domain.wanted import Change
 from job_service.operations.problems import IllegalTransition
-from shared.contracts.leases import DeclineReason, LeaseItem, LeaseRequest
+from shared.contracts.leases import Decision, DeclineReason, LeaseItem, LeaseRequest
 from shared.contracts.nodes import AttemptRef
 from shared.contracts.states import JobStatus, Outcome
 from shared.kernel.ids import new_id
@@ -351,3 +351,17 @@ async def test_lists_know_what_waits_in_line(actors: Actors) -> None:
         wish = Wish(statuses=frozenset({JobStatus(status)}))
         page = await service.stores.listing.page(wish, below=None, limit=50)
         assert {job.id for job in page.jobs} == expected
+
+
+async def test_a_forged_record_starts_nothing_that_waits_in_line(actors: Actors) -> None:
+    """R19: a record that names the attempt of a job made due by hand is refused, and sends nothing back."""
+    service = actors.service
+    await two(actors)
+    third = await service.create_one(ordering_key=KEY, in_seconds=LONG)
+    await service.operations.change.schedule_now(third.id, None, [JobStatus.CREATED])
+    forged = AttemptRef(job_id=third.id, attempt=1)
+    (lease,) = await service.lease(actors.worker, [forged])
+    assert (lease.decision, lease.reason) == (Decision.REFUSED, "ordering-key-taken")
+    item = LeaseItem(job_id=third.id, attempt=1, decline=DeclineReason.NO_SLOT)
+    await service.operations.leases.lease(LeaseRequest(node=actors.worker, items=[item]))
+    assert await service.row("due", third.id) is None

@@ -113,6 +113,12 @@ async def _no_slot(actors: Actors) -> UUID:
     return await _overdue(actors)
 
 
+@brings("key-taken")
+async def _key_taken(actors: Actors) -> UUID:
+    await actors.service.create_one(ordering_key="k", in_seconds=-2)
+    return (await actors.service.create_one(ordering_key="k", in_seconds=-1)).id
+
+
 @brings("suspect")
 async def _suspect(actors: Actors) -> UUID:
     service = actors.service
