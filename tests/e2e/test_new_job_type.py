@@ -116,7 +116,7 @@ def test_it_is_listed_with_its_schema_and_its_worker(stack: Stack) -> None:
     items = stack.http.get("/api/v1/job-types").json()["data"]["items"]
     (greet,) = [item for item in items if item["name"] == "GREET"]
     assert set(greet["payloadSchema"]["properties"]) == {"whom", "times"}
-    assert greet["limits"] == {"timeoutSeconds": 30}
+    assert greet["limits"] == {"timeoutSeconds": 30, "maxRunning": None, "passesKey": False}
     assert (greet["liveWorkers"], greet["pausedAt"]) == (1, None)
 
 

@@ -115,10 +115,14 @@ class DutyMachine(ProtocolMachine):
 
     @rule(job=jobs, duties=st.lists(st.sampled_from(DUTIES), max_size=2), long=st.booleans())
     def time_passes(self, job: UUID, duties: list[str], long: bool) -> None:
+        """For all jobs of a key together: who was first once must have been it then, too."""
         seconds = A_LONG_TIME if long else A_SHORT_TIME
-        self.do(self.service.pass_time(job, seconds))
-        self.model.jobs[job].shift(seconds)
-        if self.model.jobs[job].key is not None:
+        key = self.model.jobs[job].key
+        for other in list(self.model.jobs.values()):
+            if other.id == job or (key is not None and other.key == key):
+                self.do(self.service.pass_time(other.id, seconds))
+                other.shift(seconds)
+        if key is not None:
             self.do(self.service.raw.execute(TOUCH_KEYS))
         for duty in duties:
             self.does(duty)

@@ -104,7 +104,7 @@ async def test_a_type_is_listed_with_schema_limits_and_live_workers(
     assert item["limits"] == {"timeoutSeconds": 9, "maxRunning": None, "passesKey": False}
     await register(service, count_type(NUMBER).model_copy(update=LIMITS))
     item = (await listed(http))["COUNT"]
-    assert item["limits"] == {"timeoutSeconds": 60, "maxRunning": 4, "passesKey": True}
+    assert item["limits"] == {"timeoutSeconds": 5, "maxRunning": 4, "passesKey": True}
     assert (item["liveWorkers"], item["pausedAt"]) == (3, None)
     await service.raw.execute("UPDATE nodes SET state = 'dead'")
     assert (await listed(http))["COUNT"]["liveWorkers"] == 0
