@@ -116,7 +116,7 @@ bench: setup ## every figure of docs/benchmarks.md anew, with its peers: takes t
 	@$(BIN)/python -m bench.compare --write
 	@$(BIN)/python -m bench.scenarios --write
 
-bench-quick: setup ## the same with small numbers, within five minutes; writes nothing
+bench-quick: setup ## the same with small numbers, within five minutes; bench/results/latest.json only
 	@$(BIN)/python -m bench.compare --quick
 	@$(BIN)/python -m bench.scenarios --quick
 

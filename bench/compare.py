@@ -4,7 +4,8 @@
 
 In each round every system is started on fresh stores, warmed up, measured and stopped, and none of the others
 runs meanwhile. `--write` puts the raw rows into docs/benchmarks/compare.json, and the tables and plots made of
-them into docs/benchmarks.md; with `--append` the rounds are added to those that lie there. Exit code 1 if a run
+them into docs/benchmarks.md; with `--append` the rounds are added to those that lie there. The figures go to
+bench/results/latest.json in any case, and those of an earlier bench there are dropped. Exit code 1 if a run
 of Punctual failed; one of a peer that fails is shown in the page.
 """
 
@@ -21,6 +22,7 @@ from bench.pages import Taken, read, write
 from bench.peers.all import everybody
 from bench.peers.peer import LATE, Missing, Peer, Running
 from bench.peers.punctual import NAME
+from bench.results import begin, keep, of_compare
 
 COMPARE = "compare"
 JOBS, ROUNDS, LATE_JOBS = 20_000, 3, 500
@@ -125,6 +127,9 @@ def main() -> int:
         rows=[*before, *rows],
         about={"missing": missing, "versions": versions, "promises": promises},
     )
+    if not asked.append:
+        begin()
+    keep(COMPARE, of_compare(COMPARE, taken.command, taken.rows))
     if asked.write:
         write(COMPARE, taken)
     return 1 if any("error" in row and row["peer"] == NAME for row in rows) else 0

@@ -20,13 +20,24 @@ from bench.scenarios import (
     idle,
     lateness,
     priority,
+    sizing,
     workers,
 )
 from tests.support.stacks import running_stack
 
 SCENARIOS = [
     module.SCENARIO
-    for module in (lateness, idle, handlers, workers, burn_down, burst, priority, growth)
+    for module in (
+        lateness,
+        idle,
+        handlers,
+        workers,
+        sizing,
+        burn_down,
+        burst,
+        priority,
+        growth,
+    )
 ]
 
 

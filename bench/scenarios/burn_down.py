@@ -42,6 +42,7 @@ SCENARIO = Scenario(
         "Jobs that do nothing are created while no worker is there; then one starts. CPU is for each job, "
         "memory the most while they ran (PSS)."
     ),
+    given=("jobs",),
     sizes={"jobs": 100_000},
     quick={"jobs": 5_000},
     measure=measure,

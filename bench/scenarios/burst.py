@@ -91,6 +91,7 @@ SCENARIO = Scenario(
         "Jobs that do nothing, all due at one moment, with one worker; meanwhile single jobs are created at a "
         "steady rate, and their answers are timed, as they were before while nothing else ran."
     ),
+    given=("due in one second",),
     sizes={"jobs": 1_000_000, "ahead": 600.0, "rate": 20.0, "quiet": 10.0},
     quick={"jobs": 5_000, "ahead": 4.0, "rate": 20.0, "quiet": 2.0},
     measure=measure,

@@ -75,6 +75,7 @@ SCENARIO = Scenario(
         "Jobs due in a month are added to the database, copies of ones that Punctual made; then jobs that do "
         "nothing are created in batches and run, as in the comparison. CPU is for each job."
     ),
+    given=("pending", "settled", "jobs"),
     sizes={"pending": (10_000, 1_000_000, 10_000_000), "settled": 2_000_000, "jobs": 20_000},
     quick={"pending": (10_000, 50_000), "settled": 80_000, "jobs": 3_000},
     measure=measure,

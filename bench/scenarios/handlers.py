@@ -40,6 +40,7 @@ SCENARIO = Scenario(
         f"One worker of {SLOTS} slots, its default; jobs due at once, created in batches. "
         "`if slots were all` is the rate at which no slot would ever be free."
     ),
+    given=("handler ms", "jobs"),
     sizes={"sleep_ms": (1, 20, 1_000), "seconds": 10.0, "most_jobs": 50_000},
     quick={"sleep_ms": (1, 20, 1_000), "seconds": 2.0, "most_jobs": 3_000},
     measure=measure,

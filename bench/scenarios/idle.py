@@ -40,6 +40,7 @@ SCENARIO = Scenario(
         "Nothing is created for a while; then one job that is due at once, from the answer to its create until "
         "its handler begins. The shares are what each role used of a core meanwhile."
     ),
+    given=("idle s",),
     sizes={"seconds": 600.0, "times": 1},
     quick={"seconds": 10.0, "times": 1},
     measure=measure,

@@ -40,6 +40,7 @@ SCENARIO = Scenario(
         "By the clock of an outside sink that each handler tells that it began; of jobs due at once from the "
         "answer to their create. `least ahead` is below the time asked for where creating itself was slow."
     ),
+    given=("created ahead s", "jobs/s", "jobs"),
     sizes={"rate": (50, 500, 1_000), "ahead": (30.0, 1.0, 0.0), "seconds": 20.0},
     quick={"rate": (50, 300), "ahead": (1.0, 0.0), "seconds": 2.0},
     measure=measure,

@@ -58,6 +58,7 @@ SCENARIO = Scenario(
         f"Jobs of priority {HIGH}, due at once, are created one by one while one worker works off a backlog of "
         f"priority {LOW}; from the answer to a create until its handler begins."
     ),
+    given=("low ones", "high ones"),
     sizes={"backlog": 1_000_000, "sleep_ms": 0, "high": 100, "rate": 5.0},
     quick={"backlog": 8_000, "sleep_ms": 0, "high": 10, "rate": 5.0},
     measure=measure,

@@ -9,6 +9,7 @@ from typing import Any
 from bench.failures import unwind_when_ended
 from bench.lateness import machine
 from bench.pages import Taken, scenario_part, write
+from bench.results import keep, of_scenario
 from tests.support.stacks import RunningStack, running_stack
 
 Row = dict[str, Any]
@@ -20,12 +21,13 @@ class Scenario:
     """A measurement on a running stack of one worker that leaves the stack as it was, but for settled jobs.
 
     `sizes` are its arguments with their values for the page, `quick` the small ones; `says` explains the
-    columns.
+    columns, of which `given` are what was asked for and the others what was found.
     """
 
     name: str
     title: str
     says: str
+    given: Sequence[str]
     sizes: Sizes
     quick: Sizes
     measure: Callable[[RunningStack, Sizes], Sequence[Row]]
@@ -36,11 +38,13 @@ class Scenario:
         return " ".join([f"python -m bench.scenarios.{self.name}", *words])
 
     def taken(self, stack: RunningStack, sizes: Sizes) -> Taken:
-        """Measure it once."""
+        """Measure it once, and keep the figures for programs."""
         facts = machine()
         rows = self.measure(stack, sizes)
         about = {"title": self.title, "says": self.says}
-        return Taken(command=self.command(sizes), machine=facts, rows=rows, about=about)
+        command = self.command(sizes)
+        keep(self.name, of_scenario(self.name, command, self.given, rows))
+        return Taken(command=command, machine=facts, rows=rows, about=about)
 
 
 def _word(value: Any) -> str:

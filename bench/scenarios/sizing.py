@@ -97,6 +97,7 @@ SCENARIO = Scenario(
         "[performance.md](performance.md) asks for, and one fewer. `behind at the end` is how long after the "
         "last create the last job ended, without its handler's own time."
     ),
+    given=("jobs/s", "handler ms", "workers", "slots", "by the rule"),
     sizes={"rate": (110, 350), "handler_ms": (2_000, 300), "seconds": 20.0},
     quick={"rate": (150,), "handler_ms": (1_000,), "seconds": 5.0},
     measure=measure,

@@ -32,6 +32,7 @@ SCENARIO = Scenario(
     name="workers",
     title="One, two and four workers",
     says="Jobs that do nothing, created in batches, from the first create to the last end; CPU is for each.",
+    given=("workers", "jobs"),
     sizes={"workers": (1, 2, 4), "jobs": 20_000},
     quick={"workers": (1, 2, 4), "jobs": 3_000},
     measure=measure,

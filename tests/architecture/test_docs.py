@@ -13,6 +13,8 @@ ADR = ROOT / "docs" / "adr"
 ADR_PARTS = ["Context", "Decision", "Consequences", "What enforces it"]
 TOP = (*FOLDERS, "docs", "changes", "requirements", ".ci")
 """What a path in backticks may begin with to be one of ours."""
+MADE = ("bench/results/",)
+"""What our commands write and git ignores: it is there only after them."""
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -132,7 +134,7 @@ def _exists(code: str) -> bool:
     if _ROOT_FILE.fullmatch(code):
         return (ROOT / code).exists()
     match = _PATH.fullmatch(code)
-    if match is None or match["path"].split("/")[0] not in TOP:
+    if match is None or match["path"].split("/")[0] not in TOP or code.startswith(MADE):
         return True
     target, name = ROOT / match["path"], match["name"]
     if name is None:

@@ -9,6 +9,7 @@ TOY = Scenario(
     name="toy",
     title="Toy",
     says="",
+    given=("n",),
     sizes={"jobs": 1_000, "sleep_ms": (1, 20), "rate": 5.0},
     quick={"jobs": 10, "sleep_ms": (1,), "rate": 5.0},
     measure=lambda stack, sizes: [],
