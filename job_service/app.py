@@ -43,6 +43,7 @@ from job_service.operations.delete_job import DeleteJob
 from job_service.operations.doorbell import Doorbell
 from job_service.operations.explain_job import ExplainJob
 from job_service.operations.feed_events import FeedEvents
+from job_service.operations.join_changes import JoinChanges
 from job_service.operations.keep_sessions import KeepSessions
 from job_service.operations.lease_attempts import LeaseAttempts
 from job_service.operations.pause_types import PauseTypes
@@ -191,6 +192,7 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         rerun=RerunJob(create, stores.jobs, types.check_all),
         change=ChangeByClient(
             stores.changes,
+            JoinChanges(stores.changes),
             stores.jobs,
             stores.reports,
             bells,

@@ -22,3 +22,11 @@ class Change:
     priority: int | None
     band: int | None
     labels: str | None
+
+
+@dataclass(frozen=True)
+class OutsideStart:
+    """An attempt for an executor outside: the id of its execution, and the SHA-256 of its lease token."""
+
+    execution_id: UUID
+    token_hash: bytes

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from job_service.domain.ended import Ended
 from job_service.domain.job import Job
-from job_service.domain.wanted import Change, Wanted
+from job_service.domain.wanted import Change, OutsideStart, Wanted
 from job_service.operations.doorbell import Doorbell
+from job_service.operations.join_changes import JoinChanges
 from job_service.operations.outcomes import Unknown
 from job_service.operations.problems import (
     IllegalTransition,
@@ -28,16 +29,8 @@ from shared.kernel.ids import new_id
 
 
 class ChangeStore(Protocol):
-    """What a client's changes need of the database."""
+    """What is known of a client's changes beside the jobs."""
 
-    async def cancel(self, wanted: Wanted) -> Job | None: ...
-    async def change(self, wanted: Wanted, change: Change) -> Job | None: ...
-    async def take_back(self, wanted: Wanted) -> Job | None: ...
-    async def schedule_now(self, wanted: Wanted, sources: list[str]) -> Job | None: ...
-    async def abandon(self, wanted: Wanted) -> Job | None: ...
-    async def start_outside(
-        self, wanted: Wanted, execution_id: UUID, token_hash: bytes
-    ) -> Job | None: ...
     async def outside_holder(self, job_id: UUID) -> Any: ...
     async def done_by(self, wanted: Wanted) -> bool: ...
 
@@ -73,6 +66,7 @@ class ChangeByClient:
     def __init__(
         self,
         store: ChangeStore,
+        joined: JoinChanges,
         jobs: ReadStore,
         ends: EndStore,
         bells: Bells,
@@ -82,6 +76,7 @@ class ChangeByClient:
         uniform: Callable[[], float],
     ) -> None:
         self._store = store
+        self._joined = joined
         self._jobs = jobs
         self._ends = ends
         self._bells = bells
@@ -96,7 +91,7 @@ class ChangeByClient:
             Problem: not found, stale version, or nothing left to cancel.
         """
         wanted = Wanted(job_id, version, new_id())
-        job = await self._do(wanted, self._store.cancel)
+        job = await self._do(wanted, self._joined.cancel)
         if job is None:
             job = await self._read(wanted)
             if not (
@@ -114,7 +109,7 @@ class ChangeByClient:
             Problem: not found, stale version, or held, running or settled.
         """
         wanted = Wanted(job_id, version, new_id())
-        job = await self._do(wanted, lambda w: self._store.change(w, change))
+        job = await self._do(wanted, lambda w: self._joined.change(w, change))
         if job is None:
             raise IllegalTransition.of(await self._read(wanted), "changed")
         self._bells.due.ring()
@@ -130,7 +125,7 @@ class ChangeByClient:
         """
         wanted = Wanted(job_id, version, new_id())
         names = [s.value for s in sources]
-        job = await self._do(wanted, lambda w: self._store.schedule_now(w, names))
+        job = await self._do(wanted, lambda w: self._joined.schedule_now(w, names))
         if job is None:
             raise IllegalTransition.of(await self._read(wanted), "scheduled")
         self._bells.due.ring()
@@ -143,7 +138,7 @@ class ChangeByClient:
             Problem: not found, stale version, or not SCHEDULED and free.
         """
         wanted = Wanted(job_id, version, new_id())
-        job = await self._do(wanted, self._store.take_back)
+        job = await self._do(wanted, self._joined.take_back)
         if job is None:
             raise IllegalTransition.of(await self._read(wanted), "taken back")
         self._bells.due.ring()
@@ -156,7 +151,7 @@ class ChangeByClient:
             Problem: not found, stale version, or in another state.
         """
         wanted = Wanted(job_id, version, new_id())
-        job = await self._do(wanted, self._store.abandon)
+        job = await self._do(wanted, self._joined.abandon)
         if job is None:
             raise IllegalTransition.of(await self._read(wanted), "abandoned")
         return job
@@ -169,10 +164,8 @@ class ChangeByClient:
         """
         wanted = Wanted(job_id, version, new_id())
         token = self._secret()
-        execution_id = new_id()
-        job = await self._do(
-            wanted, lambda w: self._store.start_outside(w, execution_id, _hash(token))
-        )
+        start = OutsideStart(new_id(), _hash(token))
+        job = await self._do(wanted, lambda w: self._joined.start_outside(w, start))
         if job is None:
             waits = await self._read(wanted)
             free = waits.status is JobStatus.SCHEDULED and waits.node is None

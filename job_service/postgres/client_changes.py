@@ -1,16 +1,18 @@
 """Transitions that a client asks for: cancel, change, start by hand, end by hand.
 
-Each carries the client's version, where one was named, and an operation id, so that the outcome of a commit
-that nobody heard of can be read again (R27).
+Each statement takes several jobs at once, each of them once, and changes those that it may. A job carries the
+client's version, where one was named, and an operation id, so that the outcome of a commit that nobody heard of
+can be read again (R27).
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
 
 from job_service.domain.job import Job
 from job_service.domain.outside import OUTSIDE
-from job_service.domain.wanted import Change, Wanted
+from job_service.domain.wanted import Change, OutsideStart, Wanted
 from job_service.postgres.database import Database, Raw
 from job_service.postgres.jobs import job_of
 from job_service.postgres.lookup import lookup
@@ -22,8 +24,9 @@ from job_service.postgres.transition import (
     OUT_OF_LINE,
 )
 
-_MINE = "j.id = $1 AND ($2::int IS NULL OR j.version = $2)"
-_MOVED = "j.*, j.node AS by_node, NULL::bytea AS result_hash, $3::uuid AS operation"
+_WANTED = "unnest($1::uuid[], $2::int[], $3::uuid[]) AS w (id, version, operation)"
+_MINE = f"{lookup('j.id', 'w.id')} AND (w.version IS NULL OR j.version = w.version)"
+_MOVED = "j.*, j.node AS by_node, NULL::bytea AS result_hash, w.operation"
 
 # Not leased: CANCELLED at once. Leased or running: the wish is kept and pushed to the worker (R20).
 CANCEL = f"""
@@ -34,6 +37,7 @@ WITH moved AS (
         status = CASE WHEN j.node IS NULL THEN 'CANCELLED' ELSE j.status END,
         next_attempt_at = NULL,
         finished_at = CASE WHEN j.node IS NULL THEN clock_timestamp() END
+    FROM {_WANTED}
     WHERE {_MINE} AND NOT j.cancel_requested
       AND (j.status IN ('CREATED', 'SCHEDULED', 'FAILED', 'WAITING')
            OR (j.status = 'RUNNING' AND j.node IS NOT NULL))
@@ -61,21 +65,23 @@ CHANGE = f"""
 WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, version = j.version + 1, updated_at = clock_timestamp(),
-        status = CASE WHEN $4::timestamptz IS NOT NULL AND j.status = 'SCHEDULED' THEN 'CREATED'
+        status = CASE WHEN w.due IS NOT NULL AND j.status = 'SCHEDULED' THEN 'CREATED'
                       ELSE j.status END,
         scheduled_time = CASE WHEN j.status = 'FAILED' THEN j.scheduled_time
-                              ELSE coalesce($4::timestamptz, j.scheduled_time) END,
-        due_at = CASE WHEN j.status = 'FAILED' THEN j.due_at ELSE coalesce($4::timestamptz, j.due_at) END,
-        ready_at = coalesce($4::timestamptz, j.ready_at),
-        dispatch_at = CASE WHEN $4::timestamptz IS NULL THEN j.dispatch_at
-                           ELSE greatest($4::timestamptz, clock_timestamp()) END,
+                              ELSE coalesce(w.due, j.scheduled_time) END,
+        due_at = CASE WHEN j.status = 'FAILED' THEN j.due_at ELSE coalesce(w.due, j.due_at) END,
+        ready_at = coalesce(w.due, j.ready_at),
+        dispatch_at = CASE WHEN w.due IS NULL THEN j.dispatch_at
+                           ELSE greatest(w.due, clock_timestamp()) END,
         next_attempt_at = CASE WHEN j.next_attempt_at IS NULL THEN NULL
-                               ELSE coalesce($4::timestamptz, j.next_attempt_at) END,
-        priority = coalesce($5::smallint, j.priority), band = coalesce($6::smallint, j.band),
-        labels = coalesce($7::jsonb, j.labels)
+                               ELSE coalesce(w.due, j.next_attempt_at) END,
+        priority = coalesce(w.priority, j.priority), band = coalesce(w.band, j.band),
+        labels = coalesce(w.labels, j.labels)
+    FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz[], $5::smallint[], $6::smallint[],
+                $7::jsonb[]) AS w (id, version, operation, due, priority, band, labels)
     WHERE {_MINE} AND j.node IS NULL AND j.status IN ('CREATED', 'SCHEDULED', 'FAILED')
-      AND ($4::timestamptz IS NULL OR j.status <> 'FAILED' OR j.next_attempt_at IS NOT NULL)
-    RETURNING {_MOVED}, 'changed' AS reason, 'client' AS actor, $4::timestamptz IS NOT NULL AS arms
+      AND (w.due IS NULL OR j.status <> 'FAILED' OR j.next_attempt_at IS NOT NULL)
+    RETURNING {_MOVED}, 'changed' AS reason, 'client' AS actor, w.due IS NOT NULL AS arms
 ),
 {HISTORY}, {ARM_OUT_OF_LINE},
 landed AS (DELETE FROM inflight WHERE job_id = ANY (ARRAY (SELECT id FROM moved WHERE arms))),
@@ -92,6 +98,7 @@ WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, version = j.version + 1, status = 'CREATED',
         updated_at = clock_timestamp(), dispatch_at = greatest(j.ready_at, clock_timestamp())
+    FROM {_WANTED}
     WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED'
     RETURNING {_MOVED}, 'by-hand' AS reason, 'client' AS actor, true AS arms
 ),
@@ -105,6 +112,7 @@ WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, version = j.version + 1, status = 'ABANDONED', next_attempt_at = NULL,
         finished_at = coalesce(j.finished_at, clock_timestamp()), updated_at = clock_timestamp()
+    FROM {_WANTED}
     WHERE {_MINE} AND j.node IS NULL AND j.status IN ('FAILED', 'STOPPED')
     RETURNING {_MOVED}, 'abandoned' AS reason, 'client' AS actor
 ),
@@ -117,7 +125,7 @@ settled AS (
 SELECT * FROM moved
 """
 
-# Makes a job due now: CREATED, or FAILED with one more failure allowed.
+# Makes a job due now from one of the states that are named: CREATED, or FAILED with one more failure allowed.
 SCHEDULE_NOW = f"""
 WITH moved AS (
     UPDATE jobs AS j
@@ -127,7 +135,8 @@ WITH moved AS (
         ready_at = statement_timestamp(), dispatch_at = statement_timestamp(), next_attempt_at = NULL,
         max_attempts = greatest(j.max_attempts, j.failures + 1), finished_at = NULL,
         updated_at = clock_timestamp()
-    WHERE {_MINE} AND j.node IS NULL AND j.status = ANY ($4::text[])
+    FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[]) AS w (id, version, operation, sources)
+    WHERE {_MINE} AND j.node IS NULL AND j.status = ANY (string_to_array(w.sources, ' '))
     RETURNING {_MOVED}, CASE j.prev_status WHEN 'FAILED' THEN 'retried' ELSE 'by-hand' END AS reason,
               'client' AS actor, true AS arms
 ),
@@ -143,10 +152,12 @@ SELECT * FROM moved
 START_OUTSIDE = f"""
 WITH moved AS (
     UPDATE jobs AS j
-    SET prev_status = j.status, status = 'RUNNING', version = j.version + 1, node = $4,
+    SET prev_status = j.status, status = 'RUNNING', version = j.version + 1, node = $6,
         started_at = clock_timestamp(), updated_at = clock_timestamp()
+    FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::bytea[])
+         AS w (id, version, operation, execution_id, lease_token_hash)
     WHERE {_MINE} AND j.node IS NULL AND j.status = 'SCHEDULED' AND {OUT_OF_LINE}
-    RETURNING {_MOVED}, 'by-hand' AS reason, 'outside' AS actor,
+    RETURNING {_MOVED}, w.execution_id, w.lease_token_hash, 'by-hand' AS reason, 'outside' AS actor,
               coalesce(j.timeout_seconds,
                        (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
                        $7) AS timeout
@@ -155,8 +166,8 @@ WITH moved AS (
 off_the_shelf AS (DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
 in_flight AS (
     INSERT INTO inflight (job_id, attempt, job_type, ready_at, worker, since, look_at, token_hash)
-    SELECT id, attempt, job_type, ready_at, $4, clock_timestamp(),
-           clock_timestamp() + (timeout + $8) * interval '1 second', $6::bytea
+    SELECT id, attempt, job_type, ready_at, $6, clock_timestamp(),
+           clock_timestamp() + (timeout + $8) * interval '1 second', lease_token_hash
     FROM moved
     ON CONFLICT (job_id) DO UPDATE
     SET scheduler = NULL, claim_seq = NULL, worker = excluded.worker, since = excluded.since,
@@ -164,7 +175,7 @@ in_flight AS (
 ),
 executed AS (
     INSERT INTO executions (job_id, attempt, id, node, status, due_at, leased_at, started_at)
-    SELECT id, attempt, $5::uuid, $4, 'RUNNING', ready_at, started_at, started_at FROM moved
+    SELECT id, attempt, execution_id, $6, 'RUNNING', ready_at, started_at, started_at FROM moved
 )
 SELECT * FROM moved
 """
@@ -178,7 +189,9 @@ SELECT EXISTS (SELECT FROM job_history WHERE job_id = $1 AND operation = $2)
 
 
 class ClientChanges:
-    """Implements the store of `change_by_client`. Each call answers the job as changed, or None."""
+    """Implements the stores of `join_changes` and `change_by_client`. Each change answers, of each job in the
+    order given, the job as changed, or None where it may not be changed so. No job may be named twice in one
+    call."""
 
     def __init__(
         self, database: Database, *, default_timeout_seconds: float, deadline_grace_seconds: float
@@ -187,34 +200,47 @@ class ClientChanges:
         self._timeout = default_timeout_seconds
         self._grace = deadline_grace_seconds
 
-    async def cancel(self, wanted: Wanted) -> Job | None:
+    async def cancel(self, wanted: Sequence[Wanted]) -> list[Job | None]:
         """Cancel, or ask the holder to."""
-        return await self._one(CANCEL, wanted)
+        return await self._each(CANCEL, wanted)
 
-    async def change(self, wanted: Wanted, change: Change) -> Job | None:
+    async def change(self, wanted: Sequence[Wanted], to: Sequence[Change]) -> list[Job | None]:
         """Reschedule, reprioritise, relabel."""
-        return await self._one(
-            CHANGE, wanted, change.scheduled_time, change.priority, change.band, change.labels
+        return await self._each(
+            CHANGE,
+            wanted,
+            [change.scheduled_time for change in to],
+            [change.priority for change in to],
+            [change.band for change in to],
+            [change.labels for change in to],
         )
 
-    async def take_back(self, wanted: Wanted) -> Job | None:
+    async def take_back(self, wanted: Sequence[Wanted]) -> list[Job | None]:
         """Take it back to CREATED."""
-        return await self._one(TAKE_BACK, wanted)
+        return await self._each(TAKE_BACK, wanted)
 
-    async def abandon(self, wanted: Wanted) -> Job | None:
+    async def abandon(self, wanted: Sequence[Wanted]) -> list[Job | None]:
         """Give it up."""
-        return await self._one(ABANDON, wanted)
+        return await self._each(ABANDON, wanted)
 
-    async def schedule_now(self, wanted: Wanted, sources: list[str]) -> Job | None:
-        """Make it due now, from one of `sources`."""
-        return await self._one(SCHEDULE_NOW, wanted, sources)
+    async def schedule_now(
+        self, wanted: Sequence[Wanted], sources: Sequence[Sequence[str]]
+    ) -> list[Job | None]:
+        """Make it due now, from one of its `sources`."""
+        return await self._each(SCHEDULE_NOW, wanted, [" ".join(names) for names in sources])
 
     async def start_outside(
-        self, wanted: Wanted, execution_id: UUID, token_hash: bytes
-    ) -> Job | None:
+        self, wanted: Sequence[Wanted], starts: Sequence[OutsideStart]
+    ) -> list[Job | None]:
         """Start an attempt for an executor outside."""
-        return await self._one(
-            START_OUTSIDE, wanted, OUTSIDE, execution_id, token_hash, self._timeout, self._grace
+        return await self._each(
+            START_OUTSIDE,
+            wanted,
+            [start.execution_id for start in starts],
+            [start.token_hash for start in starts],
+            OUTSIDE,
+            self._timeout,
+            self._grace,
         )
 
     async def outside_holder(self, job_id: UUID) -> asyncpg.Record | None:
@@ -228,12 +254,16 @@ class ClientChanges:
         )
         return done
 
-    async def _one(self, statement: str, wanted: Wanted, *arguments: object) -> Job | None:
-        async def unit(raw: Raw) -> Job | None:
-            await raw.execute(LOCK, [wanted.job_id])
-            row = await raw.fetchrow(
-                statement, wanted.job_id, wanted.version, wanted.operation, *arguments
-            )
-            return None if row is None else job_of(row)
+    async def _each(
+        self, statement: str, wanted: Sequence[Wanted], *arguments: object
+    ) -> list[Job | None]:
+        ids = [one.job_id for one in wanted]
+        versions, operations = [one.version for one in wanted], [one.operation for one in wanted]
+
+        async def unit(raw: Raw) -> list[Job | None]:
+            await raw.execute(LOCK, ids)
+            rows = await raw.fetch(statement, ids, versions, operations, *arguments)
+            changed = {row["id"]: job_of(row) for row in rows}
+            return [changed.get(job_id) for job_id in ids]
 
         return await self._database.transaction(unit)

@@ -62,7 +62,7 @@ async def test_from_is_right_when_a_claim_comes_between(actors: Actors) -> None:
     async with other.transaction():
         await service.inside(other).claim(actors.scheduler)
         relabel = asyncio.create_task(
-            service.stores.changes.change(Wanted(job.id, None, new_id()), RELABEL)
+            service.stores.changes.change([Wanted(job.id, None, new_id())], [RELABEL])
         )
         await service.until_blocked()
     await relabel

@@ -238,10 +238,10 @@ class Hustle:
         await self.service.release(self.dice.choice(self.workers), await self.refs())
 
     async def change(self) -> None:
-        for job_id in self.dice.sample(self.ids, 5):
-            when = self.dice.choice([None, seconds_from_now(self.dice.random())])
-            change = Change(when, 10, self.dice.choice([0, 2, 4]), None)
-            await self.service.stores.changes.change(Wanted(job_id, None, new_id()), change)
+        wanted = [Wanted(job_id, None, new_id()) for job_id in self.dice.sample(self.ids, 5)]
+        when = [self.dice.choice([None, seconds_from_now(self.dice.random())]) for _ in wanted]
+        changes = [Change(at, 10, self.dice.choice([0, 2, 4]), None) for at in when]
+        await self.service.stores.changes.change(wanted, changes)
 
     async def cancel(self) -> None:
         job_id = self.dice.choice(self.ids)
