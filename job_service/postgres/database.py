@@ -13,6 +13,7 @@ Public requests get a share of the pool (`PublicShare`); the rest stays for inte
 
 Plans are pinned: with statistics of an empty table PostgreSQL flips the narrow tables' plans to sequential
 scans and hash joins after a million jobs (DESIGN section 5), so these are off on our connections (ADR 0003).
+So are parallel workers: no statement of ours reads so much that they pay, but a feed that is behind looked like it.
 """
 
 import asyncio
@@ -67,6 +68,7 @@ def _server_settings(settings: DatabaseSettings) -> dict[str, str]:
         "enable_hashjoin": "off",
         "enable_mergejoin": "off",
         "enable_partitionwise_join": "on",
+        "max_parallel_workers_per_gather": "0",
         "statement_timeout": str(int(settings.statement_timeout * 1000)),
         "lock_timeout": str(int(settings.lock_timeout * 1000)),
         "idle_in_transaction_session_timeout": str(
