@@ -17,6 +17,7 @@ from scheduler_service.metrics import measure
 from scheduler_service.operations.carry_events import CarryEvents
 from scheduler_service.operations.claim_due import ClaimDue
 from scheduler_service.operations.keep_session import KeepSession
+from scheduler_service.operations.measure_way import LEGS, MeasureWay
 from scheduler_service.operations.publish_due import PublishDue
 from scheduler_service.operations.scan_now import ScanNow
 from scheduler_service.settings import SchedulerSettings
@@ -25,6 +26,7 @@ from shared.contracts.nodes import Renew
 from shared.kernel.clock import DatabaseClock
 from shared.kernel.ids import new_id
 from shared.runtime.http_client import CallFailed
+from shared.runtime.legs import Legs
 from shared.runtime.log import get
 from shared.runtime.periodic import Periodic
 from shared.runtime.serve import HttpServer, Stop
@@ -81,6 +83,7 @@ class SchedulerApp:
         self._log = get(__name__)
         self._clock = DatabaseClock()
         self._held = HeldJobs(lead_seconds=settings.scheduler.lead)
+        self._legs = Legs(LEGS)
         self._job_service = JobService(settings.job_service)
         self._topic = KeepTopic(settings.kafka)
         self._publisher = Publisher(
@@ -88,6 +91,7 @@ class SchedulerApp:
             spawn=group.create_task,
             on_published=self._published,
             on_broken=lambda: self._producer_loop.wake(),
+            way=MeasureWay(held=self._held, clock=self._clock, legs=self._legs),
         )
         self._event_topic = KeepTopic(settings.kafka, settings.kafka.event_topic)
         self._events = EventPublisher(settings.kafka, on_broken=lambda: self._events_loop.wake())
@@ -111,6 +115,7 @@ class SchedulerApp:
             limit=scheduler.claim_limit,
             on_claimed=lambda: self._publish_loop.wake(),
             on_dead=lambda: self._session_loop.wake(),
+            legs=self._legs,
         )
         self._carry = CarryEvents(
             ask=self._job_service.events,
@@ -171,6 +176,7 @@ class SchedulerApp:
             publisher=self._publisher,
             claim=self._claim,
             events=self._events_loop,
+            legs=self._legs,
         )
         self._server = HttpServer(
             build_app(version=version(), missing=self._missing, scan=scan.run, metrics=metrics),

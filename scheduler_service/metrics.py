@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from scheduler_service.domain.held_jobs import HeldJobs
 from scheduler_service.kafka.publisher import Publisher
 from scheduler_service.operations.claim_due import ClaimDue
+from shared.runtime.legs import Legs
 from shared.runtime.metrics import Metrics
 from shared.runtime.periodic import Periodic
 
@@ -17,9 +18,11 @@ def measure(
     publisher: Publisher,
     claim: ClaimDue,
     events: Periodic,
+    legs: Legs,
 ) -> Metrics:
     """The series of one process."""
     metrics = Metrics(service="scheduler_service", version=version, loops=loops)
+    metrics.legs(legs)
     metrics.gauge("held_jobs", "Jobs claimed and not published yet.", (), lambda: {(): len(held)})
     metrics.gauge(
         "broker_connected",

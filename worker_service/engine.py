@@ -10,6 +10,7 @@ from shared.contracts.nodes import DeclaredType, RegisterNode
 from shared.contracts.states import NodeRole
 from shared.kernel.clock import DatabaseClock, monotonic
 from shared.kernel.ids import new_id
+from shared.runtime.legs import Legs
 from shared.runtime.periodic import Periodic
 from shared.runtime.session import Renewer, Session
 from worker_service.domain.attempts import AttemptTable
@@ -30,6 +31,7 @@ from worker_service.operations.give_back_starved import GiveBackStarved
 from worker_service.operations.keep_node import KeepNode
 from worker_service.operations.lanes import Lanes
 from worker_service.operations.lease_attempts import LeaseAttempts
+from worker_service.operations.measure_way import LEGS, MeasureWay
 from worker_service.operations.obey_cancels import ObeyCancels
 from worker_service.operations.park_garbage import ParkGarbage
 from worker_service.operations.ports import JobService
@@ -154,17 +156,21 @@ class Engine:
             now=monotonic,
             start_soon=self.starts.loop.wake,
         )
+        legs = Legs(LEGS)
+        self.measured.metrics.legs(legs)
+        way = MeasureWay(clock=self._clock, legs=legs)
         self.leases = LeaseAttempts(
             self._calls,
             self.table,
             self._room,
             self.membership,
             grants,
+            way,
             clock=self._clock,
             now=monotonic,
         )
         self.garbage = ParkGarbage(self._calls)
-        self.records = DecideRecords(self.table, self.leases, self.garbage)
+        self.records = DecideRecords(self.table, self.leases, self.garbage, way)
 
     def _compose_node(self) -> None:
         worker = self._settings.worker

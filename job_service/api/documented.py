@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from job_service.api.models import PublicJob
 from shared.api import replies
 from shared.contracts.base import PublicTime
+from shared.contracts.way import WayMs
 
 _REASONS = {
     400: "Malformed",
@@ -104,6 +105,7 @@ class PublicExecution(Shape):
     started_at: PublicTime | None
     ended_at: PublicTime | None
     lateness_ms: float | None
+    way_ms: WayMs
     error: str | None
     notes: list[Any]
 

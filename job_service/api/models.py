@@ -16,6 +16,7 @@ from job_service.domain.priority import band_of
 from job_service.operations.problems import Invalid
 from shared.contracts.base import PublicTime, rfc3339
 from shared.contracts.nodes import TypeName
+from shared.contracts.way import Stamps, way_ms
 
 MAX_NAME_CHARS = 200
 MAX_LABELS = 16
@@ -236,7 +237,12 @@ def public_history(row: Any) -> dict[str, Any]:
 def public_execution(row: Any) -> dict[str, Any]:
     """An execution in its public form. Lateness is counted from its own due time."""
     started, due = row["started_at"], row["due_at"]
-    late = None if started is None else round((started - due).total_seconds() * 1000, 3)
+    stamps = Stamps.model_construct(
+        claimed_at=row["claimed_at"],
+        published_at=row["published_at"],
+        received_at=row["received_at"],
+    )
+    way = way_ms(due, stamps, leased_at=row["leased_at"], started_at=started)
     return {
         "executionId": str(row["id"]),
         "jobId": str(row["job_id"]),
@@ -246,7 +252,8 @@ def public_execution(row: Any) -> dict[str, Any]:
         "leasedAt": rfc3339(row["leased_at"]),
         "startedAt": None if started is None else rfc3339(started),
         "endedAt": None if row["ended_at"] is None else rfc3339(row["ended_at"]),
-        "latenessMs": late,
+        "latenessMs": way.began,
+        "wayMs": way.model_dump(),
         "error": row["error"],
         "notes": row["notes"],
     }

@@ -18,6 +18,7 @@ from shared.contracts.leases import (
     LeaseReply,
     LeaseRequest,
 )
+from shared.contracts.way import Stamps
 from shared.kernel.ids import new_id
 
 TRIES = 3
@@ -37,7 +38,7 @@ _WAITS = {
 class LeaseStore(Protocol):
     """What leasing needs of the database."""
 
-    async def lease(self, node: UUID, items: Sequence[tuple[UUID, int, UUID]]) -> Any: ...
+    async def lease(self, node: UUID, items: Sequence[tuple[UUID, int, UUID, Stamps]]) -> Any: ...
     async def explain(self, ids: Sequence[UUID]) -> Mapping[UUID, Any]: ...
     async def take_back_paused_among(self, ids: Sequence[UUID]) -> int: ...
     async def decline(self, items: Sequence[tuple[UUID, int, float, bool]]) -> set[UUID]: ...
@@ -88,7 +89,7 @@ class LeaseAttempts:
 
     async def _lease(self, node: UUID, items: Sequence[LeaseItem]) -> LeaseReply:
         answers: dict[tuple[UUID, int], Lease] = {}
-        wanted = {(i.job_id, i.attempt) for i in items if i.decline is None}
+        wanted = {(i.job_id, i.attempt): i.way or Stamps() for i in items if i.decline is None}
         declined = {(i.job_id, i.attempt): i.decline for i in items if i.decline}
         now: datetime | None = None
         if wanted:
@@ -113,14 +114,14 @@ class LeaseAttempts:
     async def _decide(
         self,
         node: UUID,
-        wanted: set[tuple[UUID, int]],
+        wanted: Mapping[tuple[UUID, int], Stamps],
         answers: dict[tuple[UUID, int], Lease],
     ) -> datetime | None:
         """Fill `answers` for all of `wanted`; a stamp of the database clock, or None for a dead node."""
         stamp: datetime | None = None
         left = set(wanted)
         for _ in range(TRIES):
-            rows = await self._store.lease(node, [(j, a, new_id()) for j, a in left])
+            rows = await self._store.lease(node, [(*key, new_id(), wanted[key]) for key in left])
             if rows is None:
                 return None
             for row in rows:

@@ -20,6 +20,7 @@ from job_service.postgres.transition import (
     OUT_OF_LINE,
 )
 from shared.contracts.nodes import AttemptRef
+from shared.contracts.way import Stamps
 from shared.runtime import failpoints
 
 # The fields that a grant carries.
@@ -45,7 +46,9 @@ WITH live AS MATERIALIZED (
     SELECT id FROM nodes WHERE id = $1 AND role = 'worker' AND state = 'live' FOR KEY SHARE
 ),
 asked AS MATERIALIZED (
-    SELECT * FROM unnest($2::uuid[], $3::int[], $4::uuid[]) AS a (job_id, attempt, execution_id)
+    SELECT * FROM unnest($2::uuid[], $3::int[], $4::uuid[], $8::timestamptz[], $9::timestamptz[],
+                         $10::timestamptz[])
+         AS a (job_id, attempt, execution_id, claimed_at, published_at, received_at)
     WHERE EXISTS (SELECT FROM live)
 ),
 suspect AS MATERIALIZED (
@@ -69,7 +72,8 @@ moved AS (
       AND NOT EXISTS (SELECT FROM job_types AS t WHERE t.name = j.job_type AND t.paused_at IS NOT NULL)
     RETURNING {GRANT}, j.version, j.prev_status, $1::uuid AS by_node,
               CASE j.status WHEN 'RUNNING' THEN 'started' ELSE 'held' END AS reason, 'worker' AS actor,
-              {NO_OUTCOME}, a.execution_id, j.lost >= $5 AS is_suspect,
+              {NO_OUTCOME}, a.execution_id, a.claimed_at, a.published_at, a.received_at,
+              j.lost >= $5 AS is_suspect,
               coalesce(j.timeout_seconds,
                        (SELECT t.timeout_seconds FROM job_types AS t WHERE t.name = j.job_type),
                        $6) AS timeout_seconds
@@ -86,9 +90,11 @@ in_flight AS (
         attempt = excluded.attempt, since = excluded.since, look_at = excluded.look_at
 ),
 executed AS (
-    INSERT INTO executions (job_id, attempt, id, node, status, due_at, leased_at, started_at)
+    INSERT INTO executions (job_id, attempt, id, node, status, due_at, leased_at, started_at, claimed_at,
+                            published_at, received_at)
     SELECT id, attempt, execution_id, $1, CASE status WHEN 'RUNNING' THEN 'RUNNING' ELSE 'HELD' END,
-           ready_at, clock_timestamp(), CASE status WHEN 'RUNNING' THEN clock_timestamp() END
+           ready_at, clock_timestamp(), CASE status WHEN 'RUNNING' THEN clock_timestamp() END,
+           claimed_at, published_at, received_at
     FROM moved
 )
 SELECT moved.*, clock_timestamp() AS now FROM live LEFT JOIN moved ON true
@@ -194,14 +200,15 @@ class Leases:
         self._terms = terms
 
     async def lease(
-        self, node: UUID, items: Sequence[tuple[UUID, int, UUID]]
+        self, node: UUID, items: Sequence[tuple[UUID, int, UUID, Stamps]]
     ) -> list[asyncpg.Record] | None:
-        """Grant what can be granted of (job, attempt, execution id); None: the node is dead.
+        """Grant what can be granted of (job, attempt, execution id, way so far); None: the node is dead.
 
         The list holds a row for each grant; a node that is live and gets nothing is answered an empty list.
         """
-        ordered = sorted(items)
+        ordered = sorted(items, key=lambda item: item[0])
         ids = [item[0] for item in ordered]
+        ways = [item[3] for item in ordered]
 
         async def unit(raw: Raw) -> list[asyncpg.Record]:
             await raw.execute(LOCK_BESIDE_PAUSES, ids)
@@ -214,6 +221,9 @@ class Leases:
                 self._terms.suspect_after,
                 self._terms.default_timeout_seconds,
                 self._terms.deadline_grace_seconds,
+                [way.claimed_at for way in ways],
+                [way.published_at for way in ways],
+                [way.received_at for way in ways],
             )
             failpoints.hit("lease.in-transaction")
             return granted

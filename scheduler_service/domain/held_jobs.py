@@ -7,6 +7,7 @@ again (its record is lost): it is published again.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -29,13 +30,22 @@ def key_of(job: Claimed) -> AttemptKey:
     return (job.job_id, job.attempt)
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """By the database clock: when the claim's answer came, and from when on the job is to be published."""
+
+    claimed_at: datetime
+    wanted_at: datetime
+
+
 class HeldJobs:
     """`lead_seconds`: how long before its due time a job is to be published."""
 
     def __init__(self, *, lead_seconds: float) -> None:
         self._lead_us = round(lead_seconds * 1_000_000)
         self._wheel: TimerWheel[Claimed] = TimerWheel()
-        self._held: set[AttemptKey] = set()
+        self._lead = timedelta(microseconds=self._lead_us)
+        self._held: dict[AttemptKey, Hold] = {}
 
     def __len__(self) -> int:
         """How many jobs are held, those on their way to the broker among them."""
@@ -44,14 +54,18 @@ class HeldJobs:
     def __contains__(self, key: AttemptKey) -> bool:
         return key in self._held
 
-    def hold(self, jobs: Iterable[Claimed]) -> list[Claimed]:
+    def of(self, key: AttemptKey) -> Hold | None:
+        """How a job is held; None when it is not any more."""
+        return self._held.get(key)
+
+    def hold(self, jobs: Iterable[Claimed], *, now: datetime) -> list[Claimed]:
         """Put jobs into the wheel; those that were not held before."""
         new = []
         for job in jobs:
             key = key_of(job)
             if key in self._held:
                 continue
-            self._held.add(key)
+            self._held[key] = Hold(now, max(now, job.due_at - self._lead))
             self._wheel.add(microseconds(job.due_at) - self._lead_us, job)
             new.append(job)
         return new
@@ -68,7 +82,8 @@ class HeldJobs:
 
     def let_go(self, keys: Iterable[AttemptKey]) -> None:
         """These have been published: they are not ours any more."""
-        self._held.difference_update(keys)
+        for key in keys:
+            self._held.pop(key, None)
 
     def clear(self) -> None:
         """The node is dead: job_service arms all of it again."""

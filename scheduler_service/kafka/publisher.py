@@ -7,7 +7,7 @@ second record.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -15,6 +15,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from scheduler_service.domain.spread import Spread
 from scheduler_service.kafka.producer import KeptProducer
+from scheduler_service.operations.measure_way import MeasureWay
 from shared.contracts.claims import Claimed, Published
 from shared.contracts.dispatch import Dispatch, encode
 from shared.runtime.log import get
@@ -24,7 +25,9 @@ OnPublished = Callable[[Sequence[Claimed], Sequence[Published]], None]
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
-def _record(job: Claimed) -> tuple[bytes, list[tuple[str, bytes]]]:
+def _record(
+    job: Claimed, stamps: Iterable[tuple[str, bytes]]
+) -> tuple[bytes, list[tuple[str, bytes]]]:
     dispatch = Dispatch(
         job_id=job.job_id,
         attempt=job.attempt,
@@ -32,7 +35,7 @@ def _record(job: Claimed) -> tuple[bytes, list[tuple[str, bytes]]]:
         job_type=job.job_type,
         due_at=job.due_at,
     )
-    return encode(dispatch, traceparent=job.traceparent)
+    return encode(dispatch, traceparent=job.traceparent, stamps=stamps)
 
 
 class Publisher:
@@ -49,10 +52,12 @@ class Publisher:
         spawn: Spawn,
         on_published: OnPublished,
         on_broken: Callable[[], None],
+        way: MeasureWay,
     ) -> None:
         self._kept = KeptProducer(settings, settings.request_topic, on_broken=on_broken)
         self._spawn = spawn
         self._on_published = on_published
+        self._way = way
         self._spread = Spread()
         self._backlog: list[Claimed] = []
         self._lanes: defaultdict[int, deque[Claimed]] = defaultdict(deque)
@@ -131,6 +136,7 @@ class Publisher:
         batch, jobs = self._fill(producer, lane)
         if not jobs:
             return
+        acknowledged = self._way.sending(jobs)
         base_offset = None
         try:
             base_offset = await self._kept.send(producer, batch, topic_partition)
@@ -147,6 +153,7 @@ class Publisher:
             for n, job in enumerate(jobs if base_offset >= 0 else [])
         ]
         self.published += len(jobs)
+        acknowledged()
         self._on_published(jobs, reports)
 
     def _fill(
@@ -157,7 +164,7 @@ class Publisher:
         jobs: list[Claimed] = []
         while lane:
             job = lane[0]
-            value, headers = _record(job)
+            value, headers = _record(job, self._way.stamps(job))
             key = None if job.ordering_key is None else job.ordering_key.encode()
             if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                 break

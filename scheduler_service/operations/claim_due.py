@@ -10,6 +10,7 @@ from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest, Published
 from shared.kernel.clock import DatabaseClock, MonotonicClock, monotonic
 from shared.runtime import failpoints
 from shared.runtime.http_client import CallFailed
+from shared.runtime.legs import Legs
 from shared.runtime.log import get
 from shared.runtime.session import Session
 
@@ -38,6 +39,7 @@ class ClaimDue:
         limit: int,
         on_claimed: Callable[[], None],
         on_dead: Callable[[], None],
+        legs: Legs,
         now: MonotonicClock = monotonic,
     ) -> None:
         self._ask = ask
@@ -46,6 +48,7 @@ class ClaimDue:
         self._limit = limit
         self._on_claimed = on_claimed
         self._on_dead = on_dead
+        self._legs = legs
         self._now = now
         self._session: Session | None = None
         self._ledger: ClaimLedger | None = None
@@ -147,7 +150,11 @@ class ClaimDue:
 
     def _hold(self, reply: ClaimReply) -> list[Claimed]:
         self.claimed += len(reply.jobs)
-        new = self._held.hold(reply.jobs)
+        now = self._clock.at_least()
+        new = self._held.hold(reply.jobs, now=now)
+        for job in new:
+            if job.due_at < now:
+                self._legs.took("claim", (now - job.due_at).total_seconds())
         if len(new) < len(reply.jobs):
             self._log.info("claimed jobs came again", again=len(reply.jobs) - len(new))
         if new:

@@ -4,6 +4,7 @@ PostgreSQL is the truth and Kafka the doorbell: a record that is lost, repeated,
 nothing wrong, because the lease decides (contract.md section 3).
 """
 
+from collections.abc import Iterable
 from typing import Literal
 from uuid import UUID
 
@@ -32,8 +33,11 @@ class NotADispatch(ValueError):
     """The record cannot be read as a dispatch; the text says why. It is parked, never retried."""
 
 
-def encode(dispatch: Dispatch, *, traceparent: str | None) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """The record's value and its CloudEvents 1.0 binary-mode headers."""
+def encode(
+    dispatch: Dispatch, *, traceparent: str | None, stamps: Iterable[tuple[str, bytes]] = ()
+) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """The record's value and its CloudEvents 1.0 binary-mode headers; `stamps` are further ones that say when
+    (`shared.contracts.way`)."""
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_type", EVENT_TYPE.encode()),
@@ -41,6 +45,7 @@ def encode(dispatch: Dispatch, *, traceparent: str | None) -> tuple[bytes, list[
         ("ce_id", f"{dispatch.job_id}-{dispatch.attempt}".encode()),
         ("ce_subject", str(dispatch.job_id).encode()),
         ("content-type", b"application/json"),
+        *stamps,
     ]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))

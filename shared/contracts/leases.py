@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from shared.contracts.base import AttemptNumber, Message
 from shared.contracts.nodes import AttemptRef
+from shared.contracts.way import Stamps
 
 MAX_LEASE = 200
 """Attempts in one request; with 64 KiB of payload each, a reply is 12.5 MiB at most."""
@@ -28,11 +29,12 @@ class DeclineReason(StrEnum):
 
 
 class LeaseItem(Message):
-    """One attempt wanted (`decline` null) or declined."""
+    """One attempt wanted (`decline` null) or declined. `way` is kept with the execution and decides nothing."""
 
     job_id: UUID
     attempt: AttemptNumber
     decline: DeclineReason | None = None
+    way: Stamps | None = None
 
 
 class LeaseRequest(Message):

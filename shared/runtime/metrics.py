@@ -17,9 +17,15 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 
+from shared.runtime.legs import Legs
 from shared.runtime.log import get
 from shared.runtime.periodic import Periodic
 
@@ -79,6 +85,21 @@ class Metrics:
         self._readers.append(
             lambda: _family(GaugeMetricFamily(PREFIX + name, text, labels=labels), read)
         )
+
+    def legs(self, legs: Legs) -> None:
+        """How long the legs of a job's way took, as far as this process sees them."""
+
+        def read() -> Iterator[Metric]:
+            family = HistogramMetricFamily(
+                PREFIX + "leg_seconds",
+                "What the legs of a job's way to its handler took.",
+                labels=("leg",),
+            )
+            for leg, (buckets, whole) in legs.read().items():
+                family.add_metric((leg,), buckets, whole)
+            yield family
+
+        self._readers.append(read)
 
     def before(self, refresh: Refresh) -> None:
         """Run this before each scrape: it fetches what gauges read. Its failure leaves the rest as it is."""

@@ -1,9 +1,11 @@
 """One job's way through real processes, and what happens when its worker is killed."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from tests.support.by_hand import records_on_topic
@@ -11,6 +13,8 @@ from tests.support.stacks import RunningStack, running_stack
 from tests.support.waiting import wait_until
 
 WORKER_TTL_SECONDS = 3.0
+SKEW_MS = 5.0
+"""By which the bounds of the database clock of two processes on one machine may differ."""
 BATCH = 50
 """Fewer than a worker has slots, so that none is declined."""
 
@@ -50,6 +54,22 @@ def test_a_job_for_the_future_starts_then(stack: RunningStack) -> None:
     stack.wait_settled([job["jobId"]], within=15)
     (execution,) = stack.executions(job["jobId"])
     assert 0 <= execution["latenessMs"] < 1_000
+    way = execution["wayMs"]
+    assert way["claimed"] < way["published"] <= way["leased"] < 0 < way["began"], "held until due"
+    assert way["began"] == execution["latenessMs"]
+    assert way["published"] - SKEW_MS <= way["received"] <= way["leased"] + SKEW_MS
+
+
+def test_each_leg_of_the_way_is_measured(stack: RunningStack) -> None:
+    """Of a job that is due at once every process has something to tell."""
+    job = stack.create(payload={"sleepMs": 0})
+    stack.wait_settled([job["jobId"]], within=15)
+    counted: dict[str, str] = {}
+    for name in ("scheduler-1", "worker-1"):
+        page = httpx.get(f"http://127.0.0.1:{stack.stack.plan.ports[name]}/metrics").text
+        counted |= dict(re.findall(r'leg_seconds_count\{leg="(\w+)"\} (\S+)', page))
+    assert set(counted) == {"claim", "wheel", "publish", "deliver", "ask", "lease"}
+    assert all(float(count) >= 1 for count in counted.values()), counted
 
 
 def test_the_job_of_a_killed_worker_runs_again(stack: RunningStack) -> None:

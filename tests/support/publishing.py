@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
 from aiokafka.errors import KafkaError
 
+from scheduler_service.domain.held_jobs import HeldJobs
 from scheduler_service.kafka.publisher import Publisher
+from scheduler_service.operations.measure_way import LEGS, MeasureWay
 from shared.contracts.claims import Claimed, Published
 from shared.contracts.dispatch import decode
+from shared.kernel.clock import DatabaseClock
+from shared.runtime.legs import Legs
 from shared.runtime.settings import Kafka
 from tests.support import topics
 from tests.support.topics import Place
@@ -26,11 +31,16 @@ class Bench:
         self.batches: list[tuple[list[Claimed], list[Published]]] = []
         self.broken = 0
         self.after_batch: Callable[[], None] = lambda: None
+        clock = DatabaseClock()
+        clock.heard(datetime.now(UTC))
+        self.held = HeldJobs(lead_seconds=0.0)
+        self.legs = Legs(LEGS)
         self.publisher = Publisher(
             settings,
             spawn=asyncio.create_task,
             on_published=self._published,
             on_broken=self._broke,
+            way=MeasureWay(held=self.held, clock=clock, legs=self.legs),
         )
 
     def _published(self, jobs: Sequence[Claimed], reports: Sequence[Published]) -> None:

@@ -11,6 +11,7 @@ from pydantic import Field
 from shared.api.replies import problems
 from shared.contracts.base import Message, PublicTime
 from shared.contracts.cursors import MAX_CURSOR_CHARS, cursor_at, position_of
+from shared.contracts.way import WayMs
 from shared.runtime.http_client import NoAnswer
 from worker_service.api.envelope import problem, success
 from worker_service.domain.execution_log import Execution, ExecutionLog
@@ -61,6 +62,7 @@ class ExecutionView(Message):
     started_at: PublicTime | None
     ended_at: PublicTime | None
     lateness_ms: float | None
+    way_ms: WayMs
     error: str | None
     notes: list[dict[str, str]]
 
@@ -108,6 +110,7 @@ def view(execution: Execution) -> dict[str, Any]:
         started_at=execution.started_at,
         ended_at=execution.ended_at,
         lateness_ms=execution.lateness_ms(),
+        way_ms=execution.way_ms(),
         error=execution.error,
         notes=execution.notes,
     ).model_dump(mode="json", by_alias=True)

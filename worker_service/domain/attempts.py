@@ -20,6 +20,7 @@ from uuid import UUID
 
 from shared.contracts.leases import Lease
 from shared.contracts.nodes import AttemptRef
+from shared.contracts.way import Stamps
 from worker_service.domain.memory import MEMORY, Memory
 from worker_service.domain.node import Node
 from worker_service.domain.offset_tracker import Place
@@ -51,6 +52,7 @@ EDGES: dict[State, frozenset[State]] = {
 handler's call said no.
 """
 
+NOT_STAMPED = Stamps()
 _UNKNOWN_DUE = datetime.min.replace(tzinfo=UTC)
 
 
@@ -67,6 +69,7 @@ class Attempt:
     job_type: str
     due_at: datetime = _UNKNOWN_DUE
     places: list[Place] = field(default_factory=list)
+    way: Stamps = NOT_STAMPED
     state: State = State.ASKING
     node: Node | None = None
     lease: Lease | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from shared.contracts.way import Stamps, WayMs, way_ms
 from worker_service.domain.attempts import Attempt
 from worker_service.domain.outcome import Ended
 
@@ -23,6 +24,7 @@ class Execution:
     status: str
     due_at: datetime
     leased_at: datetime
+    way: Stamps
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: str | None = None
@@ -30,11 +32,13 @@ class Execution:
 
     def lateness_ms(self) -> float | None:
         """Start minus the later of due time and creation (a job's id carries its millisecond)."""
-        if self.started_at is None:
-            return None
+        return self.way_ms().began
+
+    def way_ms(self) -> WayMs:
+        """The moments of its way, counted as lateness is."""
         created = datetime.fromtimestamp((self.job_id.int >> 80) / 1000, UTC)
         promised = max(self.due_at, created)
-        return round((self.started_at - promised).total_seconds() * 1000, 3)
+        return way_ms(promised, self.way, leased_at=self.leased_at, started_at=self.started_at)
 
 
 class ExecutionLog:
@@ -57,6 +61,7 @@ class ExecutionLog:
             status="HELD",
             due_at=attempt.due_at,
             leased_at=at,
+            way=attempt.way,
         )
         while len(self._by_attempt) > self._limit:
             self._by_attempt.popitem(last=False)

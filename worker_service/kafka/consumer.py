@@ -245,7 +245,7 @@ class DispatchConsumer:
         for tp, batch in polled.items():
             for raw in batch:
                 place = self._book.read(tp.partition, raw.offset)
-                records.append(Record(tp.topic, tp.partition, raw.value, place))
+                records.append(Record(tp.topic, tp.partition, raw.value, place, raw.headers))
             tracker = self._book.tracker(tp.partition)
             highwater = consumer.highwater(tp)
             if tracker is not None and highwater is not None:

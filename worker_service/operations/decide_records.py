@@ -4,7 +4,7 @@ Nothing is to be done for an attempt that is here already or was: its record is 
 whose lease is still asked for waits for that answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.contracts.dispatch import NotADispatch, decode
@@ -12,6 +12,7 @@ from shared.runtime.log import get
 from worker_service.domain.attempts import Attempt, AttemptTable, State
 from worker_service.domain.offset_tracker import Place
 from worker_service.operations.lease_attempts import LeaseAttempts
+from worker_service.operations.measure_way import MeasureWay
 from worker_service.operations.park_garbage import ParkGarbage
 
 MAX_INTAKE = 2_000
@@ -28,15 +29,23 @@ class Record:
     topic_partition: int
     value: bytes | None
     place: Place
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class DecideRecords:
     """Where records enter; called on the main loop, never blocks."""
 
-    def __init__(self, table: AttemptTable, leases: LeaseAttempts, garbage: ParkGarbage) -> None:
+    def __init__(
+        self,
+        table: AttemptTable,
+        leases: LeaseAttempts,
+        garbage: ParkGarbage,
+        way: MeasureWay,
+    ) -> None:
         self._table = table
         self._leases = leases
         self._garbage = garbage
+        self._way = way
         self._log = get(__name__)
 
     def take(self, records: Iterable[Record]) -> None:
@@ -68,6 +77,7 @@ class DecideRecords:
                 dispatch.job_type,
                 dispatch.due_at,
                 places=[record.place],
+                way=self._way.received(record.headers),
             )
             self._table.add(attempt)
             self._leases.want(attempt)

@@ -23,6 +23,7 @@ from shared.runtime.periodic import Periodic
 from worker_service.domain.attempts import Attempt, AttemptTable
 from worker_service.domain.node import Membership, Node
 from worker_service.domain.room import Room
+from worker_service.operations.measure_way import MeasureWay
 from worker_service.operations.ports import JobService
 from worker_service.operations.take_grant import TakeGrant
 
@@ -48,6 +49,7 @@ class LeaseAttempts:
         room: Room,
         membership: Membership,
         grants: TakeGrant,
+        way: MeasureWay,
         *,
         clock: DatabaseClock,
         now: MonotonicClock,
@@ -57,6 +59,7 @@ class LeaseAttempts:
         self._room = room
         self._membership = membership
         self._grants = grants
+        self._way = way
         self._clock = clock
         self._now = now
         self._intake: deque[Attempt] = deque()
@@ -89,6 +92,7 @@ class LeaseAttempts:
         asked_at = self._now()
         reply = await self._calls.lease(asking.request)
         self._clock.heard(reply.now, asked_at=asked_at)
+        self._way.answered(len(reply.leases), seconds=self._now() - asked_at)
         if not reply.live:
             self._take_back(asking)
             self._membership.declared_dead(asking.node)
@@ -108,8 +112,10 @@ class LeaseAttempts:
             return None
         offer = self._room.offer()
         items = [
-            LeaseItem(job_id=a.job_id, attempt=a.attempt, decline=offer.judge(a)) for a in attempts
+            LeaseItem(job_id=a.job_id, attempt=a.attempt, decline=offer.judge(a), way=a.way)
+            for a in attempts
         ]
+        self._way.asking(attempts)
         return Asking(node, attempts, LeaseRequest(node=node.id, items=items))
 
     def _take_back(self, asking: Asking) -> None:

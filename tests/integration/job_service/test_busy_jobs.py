@@ -9,6 +9,7 @@ import pytest
 from job_service.operations.outcomes import Busy
 from shared.contracts.leases import Decision, DeclineReason, LeaseItem, LeaseReply, LeaseRequest
 from shared.contracts.reports import ReportReply, Verdict
+from shared.contracts.way import Stamps
 from tests.support.given import Actors
 from tests.support.job_service import AHEAD, Attempt, end_of, start_of
 from tests.support.waiting import until
@@ -91,9 +92,9 @@ async def test_whoever_is_locked_is_named_and_nobody_else(actors: Actors) -> Non
     await actors.service.create(2)
     free, busy = await actors.service.claim(actors.scheduler)
     items = [
-        (free.job_id, 1, free.job_id),
-        (busy.job_id, 1, busy.job_id),
-        (UUID(int=7), 1, UUID(int=7)),
+        (free.job_id, 1, free.job_id, Stamps()),
+        (busy.job_id, 1, busy.job_id, Stamps()),
+        (UUID(int=7), 1, UUID(int=7), Stamps()),
     ]
     async with _kept_locked(actors, busy.job_id):
         with pytest.raises(Busy) as met:

@@ -5,8 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from job_service.api.models import public_execution
+from shared.contracts.leases import LeaseItem, LeaseRequest
 from shared.contracts.reports import Start
 from shared.contracts.states import Outcome
+from shared.contracts.way import Stamps
 from shared.runtime.settings import Claim
 from tests.support.checked import checked_service
 from tests.support.given import Actors
@@ -85,3 +88,31 @@ async def test_a_further_attempt_has_a_due_time_of_its_own(actors: Actors) -> No
     first_run, second_run = await service.stores.jobs.executions_of(lease.job_id)
     assert (await service.job(lease.job_id)).due_at == promised
     assert second_run["due_at"] > first_run["due_at"] + timedelta(seconds=25)
+
+
+async def test_an_execution_keeps_the_way_to_its_lease(actors: Actors) -> None:
+    """What the record and the worker told comes with the lease, into the row that is written anyway."""
+    service = actors.service
+    await service.create(1)
+    (job,) = await service.claim(actors.scheduler)
+    told = [job.due_at + timedelta(milliseconds=n) for n in (1, 2, 3)]
+    stamps = Stamps(claimed_at=told[0], published_at=told[1], received_at=told[2])
+    item = LeaseItem(job_id=job.job_id, attempt=job.attempt, way=stamps)
+    await service.operations.leases.lease(LeaseRequest(node=actors.worker, items=[item]))
+    (row,) = await service.stores.jobs.executions_of(job.job_id)
+    assert [row[name] for name in ("claimed_at", "published_at", "received_at")] == told
+    way = public_execution(row)["wayMs"]
+    assert (way["claimed"], way["published"], way["received"]) == (1.0, 2.0, 3.0)
+    assert 0 < way["leased"] <= way["began"]
+
+
+async def test_a_lease_of_a_record_without_stamps_has_an_execution_without_them(
+    actors: Actors,
+) -> None:
+    """As a record of an older scheduler, or one by hand."""
+    service = actors.service
+    lease = await service.leased_one(actors.scheduler, actors.worker)
+    (row,) = await service.stores.jobs.executions_of(lease.job_id)
+    way = public_execution(row)["wayMs"]
+    assert (way["claimed"], way["published"], way["received"]) == (None, None, None)
+    assert way["leased"] >= 0

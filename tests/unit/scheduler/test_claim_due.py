@@ -12,10 +12,12 @@ from scheduler_service.operations.claim_due import (
     ClaimDue,
     NotRegistered,
 )
+from scheduler_service.operations.measure_way import LEGS
 from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest, Published
 from shared.kernel.clock import DatabaseClock
 from shared.kernel.ids import new_id
 from shared.runtime.http_client import NoAnswer
+from shared.runtime.legs import Legs
 from shared.runtime.session import Session
 from tests.unit.scheduler.claimed_jobs import claimed
 
@@ -62,6 +64,7 @@ class Scheduler:
             limit=3,
             on_claimed=lambda: None,
             on_dead=self._died,
+            legs=Legs(LEGS),
             now=lambda: self.now,
         )
         self.register()

@@ -20,7 +20,7 @@ async def test_it_publishes_what_is_due_and_sets_the_alarm_for_the_next() -> Non
     alarms: list[float] = []
     publish = PublishDue(held=held, clock=clock, publish=published.extend, alarm=alarms.append)
     now, later = claimed(due_in=0.1), claimed(due_in=1.6)
-    held.hold([later, now])
+    held.hold([later, now], now=NOON)
 
     assert await publish.run_once() == {"handed": 0}, "the database clock is not known yet"
     clock.heard(NOON)

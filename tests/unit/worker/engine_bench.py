@@ -4,7 +4,7 @@ hand.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -48,16 +48,22 @@ class Bench:
         self.offset = 0
         engine.book.assigned([0])
 
-    def put(self, value: bytes | None) -> Place:
+    def put(self, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> Place:
         """A record on the topic."""
         place = self.engine.book.read(0, self.offset)
         self.offset += 1
-        self.engine.records.take([Record(TOPIC, 0, value, place)])
+        self.engine.records.take([Record(TOPIC, 0, value, place, headers)])
         return place
 
-    def dispatch(self, job: FakeJob, *, attempt: int | None = None) -> Place:
+    def dispatch(
+        self,
+        job: FakeJob,
+        *,
+        attempt: int | None = None,
+        stamps: Sequence[tuple[str, bytes]] = (),
+    ) -> Place:
         """The record of a job's attempt."""
-        value, _ = encode(
+        value, headers = encode(
             Dispatch(
                 job_id=job.id,
                 attempt=attempt or job.attempt,
@@ -66,8 +72,9 @@ class Bench:
                 due_at=job.due_at,
             ),
             traceparent=None,
+            stamps=stamps,
         )
-        return self.put(value)
+        return self.put(value, headers)
 
     def prefix(self) -> int | None:
         """What could be committed of topic partition 0."""

@@ -49,6 +49,7 @@ from shared.contracts.reports import (
     ReportRequest,
     Verdict,
 )
+from shared.contracts.way import Stamps
 from shared.kernel.ids import new_id
 from shared.runtime.serve import HttpServer
 
@@ -90,6 +91,8 @@ class FakeJobService:
         self.left: list[UUID] = []
         self.requests: Counter[str] = Counter()
         self.lose: Counter[str] = Counter()
+        self.ways: dict[UUID, Stamps] = {}
+        """What the last request for a job's lease told of its way."""
         self.locked: set[UUID] = set()
         """Jobs of which nothing is decided now."""
         self.refuse: Callable[[str, bytes], bool] = lambda kind, body: False
@@ -205,6 +208,7 @@ class FakeJobService:
             if item.job_id in self.locked:
                 continue
             job = self.jobs.get(item.job_id)
+            self.ways[item.job_id] = item.way or Stamps()
             if item.decline is not None:
                 self.declined.append((item.job_id, item.decline.value))
                 decision = Decision.DECLINED

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from shared.contracts.cursors import cursor_at
+from shared.contracts.way import Stamps
 from shared.kernel.ids import new_id
 from shared.runtime.http_client import NoAnswer
 from worker_service.api import executions
@@ -52,7 +53,9 @@ class Filled(ExecutionLog):
 
 def _execution() -> Execution:
     now = datetime.now(UTC)
-    return Execution(new_id(), new_id(), 1, NODE, "SUCCESS", due_at=now, leased_at=now)
+    return Execution(
+        new_id(), new_id(), 1, NODE, "SUCCESS", due_at=now, leased_at=now, way=Stamps()
+    )
 
 
 @asynccontextmanager

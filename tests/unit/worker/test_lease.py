@@ -3,7 +3,9 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from shared.contracts.way import CLAIMED_HEADER, PUBLISHED_HEADER, header_of
 from tests.unit.worker.engine_bench import a_type, quick, running, soon
 from tests.unit.worker.fake_job_service import FakeJobService
 from worker_service.handler_api import Context
@@ -22,6 +24,23 @@ async def test_a_job_runs_and_its_record_is_decided(service: FakeJobService) -> 
         assert job.status == "SUCCESS"
         assert job.ends[0].result == "done"
         assert bench.prefix() == 1
+
+
+async def test_a_lease_tells_the_way_of_its_record(service: FakeJobService) -> None:
+    """When it was claimed and sent, as the record says, and when it was read."""
+    sent = datetime.now(UTC) - timedelta(seconds=1)
+    claimed = sent - timedelta(seconds=1)
+    stamps = [header_of(PUBLISHED_HEADER, sent), header_of(CLAIMED_HEADER, claimed)]
+    async with running(service, QUICK) as bench:
+        told, silent = service.add("QUICK", {}), service.add("QUICK", {})
+        bench.dispatch(told, stamps=stamps)
+        bench.dispatch(silent, stamps=[(CLAIMED_HEADER, b"rubbish")])
+        await bench.until(lambda: told.ends and silent.ends, "ended")
+    way, other = service.ways[told.id], service.ways[silent.id]
+    assert (way.claimed_at, way.published_at) == (claimed, sent)
+    assert way.received_at is not None
+    assert way.received_at > sent
+    assert (other.claimed_at, other.published_at) == (None, None)
 
 
 async def test_a_lost_lease_reply_is_asked_for_again_and_starts_once(
