@@ -121,12 +121,15 @@ class _Connection:
         self._writer.write(request)
         await self._writer.drain()
         answer = _Answer()
-        while not answer.complete:
-            data = await self._reader.read(READ_BYTES)
-            if not data:
-                raise BrokenAnswer("the connection was closed before the answer was whole")
-            try:
+        try:
+            while not answer.complete:
+                data = await self._reader.read(READ_BYTES)
+                if not data:
+                    raise BrokenAnswer("the connection was closed before the answer was whole")
                 answer.parser.feed_data(data)
-            except HttpParserError as error:
-                raise BrokenAnswer(repr(error)) from error
+        except HttpParserError as error:
+            raise BrokenAnswer(repr(error)) from error
+        finally:
+            # The two hold each other: the body would stay until the next look for cyclic garbage.
+            del answer.parser
         return answer
