@@ -7,7 +7,7 @@ second record.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -17,25 +17,12 @@ from scheduler_service.domain.spread import Spread
 from scheduler_service.kafka.producer import KeptProducer
 from scheduler_service.operations.measure_way import MeasureWay
 from shared.contracts.claims import Claimed, Published
-from shared.contracts.dispatch import Dispatch, encode
+from shared.contracts.dispatch import encode
 from shared.runtime.log import get
 from shared.runtime.settings import Kafka
 
 OnPublished = Callable[[Sequence[Claimed], Sequence[Published]], None]
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-
-
-def _record(
-    job: Claimed, stamps: Iterable[tuple[str, bytes]]
-) -> tuple[bytes, list[tuple[str, bytes]]]:
-    dispatch = Dispatch(
-        job_id=job.job_id,
-        attempt=job.attempt,
-        version=job.version,
-        job_type=job.job_type,
-        due_at=job.due_at,
-    )
-    return encode(dispatch, traceparent=job.traceparent, stamps=stamps)
 
 
 class Publisher:
@@ -164,7 +151,9 @@ class Publisher:
         jobs: list[Claimed] = []
         while lane:
             job = lane[0]
-            value, headers = _record(job, self._way.stamps(job))
+            value, headers = encode(
+                job, traceparent=job.traceparent, stamps=self._way.stamps(job)
+            )
             key = None if job.ordering_key is None else job.ordering_key.encode()
             if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                 break
