@@ -11,7 +11,7 @@ from scheduler_service.api.routes import build_app
 from scheduler_service.clients.job_service import JobService
 from scheduler_service.domain.held_jobs import HeldJobs, key_of
 from scheduler_service.kafka.event_publisher import EventPublisher
-from scheduler_service.kafka.keep_topic import KeepTopic
+from scheduler_service.kafka.keep_topics import KeepTopics
 from scheduler_service.kafka.publisher import Publisher
 from scheduler_service.metrics import measure
 from scheduler_service.operations.carry_events import CarryEvents
@@ -32,12 +32,15 @@ from shared.runtime.periodic import Periodic
 from shared.runtime.serve import HttpServer, Stop
 from shared.runtime.session import Renewer, Session
 
-BEAT_SECONDS = 0.2
+REGISTER_SECONDS = 0.2
+"""Until there is a node; then its session says how often the loop beats."""
 CLAIM_PAUSE_SECONDS = 0.05
 """After a claim that brought nothing; the long-poll does the waiting."""
 PUBLISH_CHECK_SECONDS = 0.5
 """Besides the alarm for the next bucket: the bound of the database clock may have become better."""
 PRODUCER_CHECK_SECONDS = 0.5
+IDLE_SECONDS = 2.0
+"""Of these two while nothing is held and the producer is good: both are woken when that changes."""
 TOPIC_CHECK_SECONDS = 2.0
 EVENTS_PAUSE_SECONDS = 0.1
 """After a batch of events that was not full: what comes meanwhile gathers for the next."""
@@ -85,7 +88,7 @@ class SchedulerApp:
         self._held = HeldJobs(lead_seconds=settings.scheduler.lead)
         self._legs = Legs(LEGS)
         self._job_service = JobService(settings.job_service)
-        self._topic = KeepTopic(settings.kafka)
+        self._topics = KeepTopics(settings.kafka)
         self._publisher = Publisher(
             settings.kafka,
             spawn=group.create_task,
@@ -93,7 +96,6 @@ class SchedulerApp:
             on_broken=lambda: self._producer_loop.wake(),
             way=MeasureWay(held=self._held, clock=self._clock, legs=self._legs),
         )
-        self._event_topic = KeepTopic(settings.kafka, settings.kafka.event_topic)
         self._events = EventPublisher(settings.kafka, on_broken=lambda: self._events_loop.wake())
         self._alarm = Alarm()
         self._make_operations()
@@ -129,37 +131,37 @@ class SchedulerApp:
             address=self._address,
             version=version(),
             clock=self._clock,
-            on_begin=self._claim.begin,
+            on_begin=self._node_began,
             on_end=self._node_ended,
         )
 
     def _make_loops(self) -> None:
-        self._session_loop = Periodic("session", self._session.run_once, every_seconds=BEAT_SECONDS)
+        self._session_loop = Periodic(
+            "session", self._session.run_once, every_seconds=REGISTER_SECONDS
+        )
         self._claim_loop = Periodic(
             "claim", self._claim.run_once, every_seconds=CLAIM_PAUSE_SECONDS
         )
         self._publish_loop = Periodic(
-            "publish", self._publish.run_once, every_seconds=PUBLISH_CHECK_SECONDS
+            "publish",
+            self._publish.run_once,
+            every_seconds=PUBLISH_CHECK_SECONDS,
+            idle_seconds=IDLE_SECONDS,
         )
         self._producer_loop = Periodic(
-            "producer", self._publisher.run_once, every_seconds=PRODUCER_CHECK_SECONDS
+            "producer",
+            self._publisher.run_once,
+            every_seconds=PRODUCER_CHECK_SECONDS,
+            idle_seconds=IDLE_SECONDS,
         )
-        self._topic_loop = Periodic(
-            "topic", self._topic.run_once, every_seconds=TOPIC_CHECK_SECONDS
+        self._topics_loop = Periodic(
+            "topics", self._topics.run_once, every_seconds=TOPIC_CHECK_SECONDS
         )
         self._events_loop = Periodic(
             "events", self._carry.run_once, every_seconds=EVENTS_PAUSE_SECONDS
         )
-        self._event_topic_loop = Periodic(
-            "event topic", self._event_topic.run_once, every_seconds=TOPIC_CHECK_SECONDS
-        )
         self._our_loops = (self._session_loop, self._claim_loop, self._publish_loop)
-        self._broker_loops = (
-            self._producer_loop,
-            self._topic_loop,
-            self._events_loop,
-            self._event_topic_loop,
-        )
+        self._broker_loops = (self._producer_loop, self._topics_loop, self._events_loop)
         self._alarm.periodic = self._publish_loop
 
     def _make_server(self) -> None:
@@ -217,6 +219,7 @@ class SchedulerApp:
         await asyncio.gather(
             self._within_limit("producer", self._publisher.close()),
             self._within_limit("event producer", self._events.close()),
+            self._within_limit("topics", self._topics.close()),
         )
         await self._within_limit("clients", self._job_service.close())
         self._log.info("ended", held=len(self._held))
@@ -251,6 +254,10 @@ class SchedulerApp:
         self._held.let_go(key_of(job) for job in jobs)
         self._claim.note_published(reports)
 
+    def _node_began(self, session: Session) -> None:
+        self._session_loop.every_seconds = session.beat_seconds()
+        self._claim.begin(session)
+
     def _node_ended(self) -> None:
         self._claim.end()
         self._publisher.forget()
@@ -271,7 +278,7 @@ class SchedulerApp:
             reasons.append("job_service is away: the session was not renewed in time")
         elif not self._claim.answering():
             reasons.append("job_service is away: the last claim was not answered")
-        if not (self._publisher.connected() and self._topic.answered()):
+        if not (self._publisher.connected() and self._topics.answered()):
             reasons.append(f"kafka is away: no broker answers at {self._settings.kafka.bootstrap}")
         return reasons
 

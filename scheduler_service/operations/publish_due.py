@@ -31,8 +31,8 @@ class PublishDue:
         self._alarm = alarm
 
     async def run_once(self) -> Mapping[str, int]:
-        """One round; how many jobs were handed over."""
-        return {"handed": len(self.hand_over())}
+        """One round; how many jobs were handed over, and how many are held."""
+        return {"handed": len(self.hand_over()), "held": len(self._held)}
 
     def hand_over(self) -> list[Claimed]:
         """The jobs that are on their way to the broker from now on."""

@@ -9,6 +9,9 @@ from typing import Any
 from shared.runtime.settings import Kafka
 
 MAX_BATCH_BYTES = 512 * 1024
+ADMIN_METADATA_MS = 300_000
+FETCH_WAIT_MS = 1_000
+"""What an empty fetch waits for; the broker answers at once when a record comes."""
 MAX_RECORD_FETCH_BYTES = 1024 * 1024
 
 
@@ -45,7 +48,7 @@ def consumer_options(settings: Kafka) -> dict[str, Any]:
         "heartbeat_interval_ms": int(settings.heartbeat_interval * 1000),
         "max_poll_interval_ms": 300_000,
         "rebalance_timeout_ms": 10_000,
-        "fetch_max_wait_ms": 500,
+        "fetch_max_wait_ms": FETCH_WAIT_MS,
         "fetch_min_bytes": 1,
         "max_partition_fetch_bytes": MAX_RECORD_FETCH_BYTES,
         "check_crcs": True,
@@ -53,5 +56,5 @@ def consumer_options(settings: Kafka) -> dict[str, Any]:
 
 
 def admin_options(settings: Kafka) -> dict[str, Any]:
-    """For making topics."""
-    return _common(settings)
+    """For looking after topics: it asks for what it needs, so what it knows of the cluster may be old."""
+    return {**_common(settings), "metadata_max_age_ms": ADMIN_METADATA_MS}

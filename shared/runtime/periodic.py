@@ -22,24 +22,35 @@ class Periodic:
     """Calls `run_once` every `every_seconds`, or at once again while it reports `more`.
 
     A round that returns a count named `more` above zero has left work behind and is repeated without a
-    pause. `wake()` ends a pause early, from any coroutine of the same loop. `done` sums up the counts of all
+    pause. One whose counts are all zero found nothing to do: the pause after it is `idle_seconds`, if that is
+    given. `wake()` ends a pause early, from any coroutine of the same loop. `done` sums up the counts of all
     rounds.
     """
 
-    def __init__(self, name: str, run_once: RunOnce, *, every_seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        run_once: RunOnce,
+        *,
+        every_seconds: float,
+        idle_seconds: float | None = None,
+    ) -> None:
         self.name = name
         self.run_once = run_once
         self.runs = 0
         self.failures = 0
         self.done: Counter[str] = Counter()
         self.last_ended: float | None = None
-        self._every = every_seconds
-        self._wake = asyncio.Event()
+        self.every_seconds = every_seconds
+        self._idle = idle_seconds
+        self._woken = False
+        self._pausing: asyncio.Future[None] | None = None
         self._log = get(__name__)
 
     def wake(self) -> None:
         """Run again now instead of after the pause."""
-        self._wake.set()
+        self._woken = True
+        _end(self._pausing)
 
     def age_seconds(self) -> float | None:
         """Seconds since the last round that ended well; None before the first."""
@@ -49,7 +60,7 @@ class Periodic:
         """Loop until cancelled."""
         failed_in_a_row = 0
         while True:
-            self._wake.clear()
+            self._woken = False
             try:
                 counts = await self.run_once()
             except (Exception, asyncio.CancelledError) as error:
@@ -58,7 +69,7 @@ class Periodic:
                 failed_in_a_row += 1
                 self.failures += 1
                 self._log.warning("round failed", loop=self.name, error=repr(error)[:500])
-                pause = self._every + full_jitter(
+                pause = self.every_seconds + full_jitter(
                     failed_in_a_row,
                     base_seconds=0.1,
                     cap_seconds=MAX_BACKOFF_SECONDS,
@@ -67,20 +78,36 @@ class Periodic:
             else:
                 failed_in_a_row = 0
                 self.runs += 1
-                self.done.update(counts)
+                for name, count in counts.items():
+                    self.done[name] += count
                 self.last_ended = time.monotonic()
-                pause = 0.0 if counts.get("more") else self._every
+                pause = self._pause_after(counts)
             await self._pause(pause)
 
+    def _pause_after(self, counts: Mapping[str, int]) -> float:
+        if counts.get("more"):
+            return 0.0
+        if self._idle is not None and not any(counts.values()):
+            return self._idle
+        return self.every_seconds
+
     async def _pause(self, seconds: float) -> None:
-        if seconds <= 0:
+        if seconds <= 0 or self._woken:
             await asyncio.sleep(0)
             return
+        loop = asyncio.get_running_loop()
+        self._pausing = loop.create_future()
+        timer = loop.call_later(seconds, _end, self._pausing)
         try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+            await self._pausing
+        finally:
+            timer.cancel()
+            self._pausing = None
+
+
+def _end(pause: asyncio.Future[None] | None) -> None:
+    if pause is not None and not pause.done():
+        pause.set_result(None)
 
 
 def _asked_to_end() -> bool:

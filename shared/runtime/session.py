@@ -16,6 +16,8 @@ from shared.runtime import failpoints
 from shared.runtime.log import get
 
 RENEWALS_PER_TTL = 3
+BEATS_PER_TTL = 10
+MAX_BEAT_SECONDS = 1.0
 STALLED_AFTER_SHARE = 0.5
 """A main loop silent for this share of the TTL makes no progress."""
 
@@ -40,6 +42,10 @@ class Session:
         self._valid_until = registered_at + ttl_seconds
         self._last_beat = now()
         self._dead = threading.Event()
+
+    def beat_seconds(self) -> float:
+        """How often the main loop should say so: well within what makes it stalled."""
+        return min(MAX_BEAT_SECONDS, self.ttl_seconds / BEATS_PER_TTL)
 
     def beat(self) -> None:
         """The main loop says that it goes round."""

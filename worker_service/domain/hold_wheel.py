@@ -59,6 +59,10 @@ class HoldWheel:
             if attempt.state is State.HELD and now - attempt.due_since > after_seconds:
                 yield attempt
 
+    def waiting(self) -> int:
+        """How many are not started yet, those among them that left HELD and were not met since."""
+        return len(self._waiting) + len(self._due)
+
     def due(self) -> int:
         """How many are due and wait for a slot."""
         return sum(attempt.state is State.HELD for attempt in self._due)

@@ -24,13 +24,14 @@ from shared.runtime.settings import Kafka
 from worker_service.domain.offset_tracker import OffsetBook
 from worker_service.operations.decide_records import DecideRecords, Record
 
-POLL_MS = 200
+POLL_MS, PAUSED_POLL_MS = 1_000, 200
+"""A poll ends with the first record; while all is paused it ends so soon that reading goes on soon."""
 MAX_RECORDS = 500
 POLL_LIMIT_SECONDS = 30.0
 """A rebalance holds a poll up; longer than this is a hang."""
 START_LIMIT_SECONDS = 30.0
 STOP_LIMIT_SECONDS = 5.0
-COMMIT_EVERY_SECONDS = 0.2
+COMMIT_EVERY_SECONDS, COMMIT_IDLE_SECONDS = 0.2, 1.0
 COMMIT_LIMIT_SECONDS = 5.0
 LOOK_EVERY_SECONDS = 2.0
 LOOK_LIMIT_SECONDS = 5.0
@@ -95,7 +96,12 @@ class DispatchConsumer:
         self._stopping: set[asyncio.Task[None]] = set()
         self._log = get(__name__)
         self.poll_loop = Periodic("consume", self.poll_once, every_seconds=0.0)
-        self.commit_loop = Periodic("commit", self.commit_once, every_seconds=COMMIT_EVERY_SECONDS)
+        self.commit_loop = Periodic(
+            "commit",
+            self.commit_once,
+            every_seconds=COMMIT_EVERY_SECONDS,
+            idle_seconds=COMMIT_IDLE_SECONDS,
+        )
         self.look_loop = Periodic("topic", self.look_once, every_seconds=LOOK_EVERY_SECONDS)
 
     def loops(self) -> list[Periodic]:
@@ -115,8 +121,9 @@ class DispatchConsumer:
         consumer = self._consumer or await self._open()
         try:
             self._apply_pressure(consumer)
+            patience = PAUSED_POLL_MS if consumer.paused() else POLL_MS
             async with within(POLL_LIMIT_SECONDS):
-                polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+                polled = await consumer.getmany(timeout_ms=patience, max_records=MAX_RECORDS)
             self._refuse_silence(consumer)
         except Exception:
             await self._close(consumer)

@@ -12,6 +12,7 @@ from worker_service.domain.offset_tracker import OffsetBook
 from worker_service.domain.room import Room
 
 EVERY_SECONDS = 0.2
+"""Without a node; with one its session says how often."""
 
 
 class BeatSession:
@@ -51,4 +52,5 @@ class BeatSession:
         )
         if self._membership.node is not None:
             self._membership.node.session.beat()
+            self.loop.every_seconds = self._membership.node.session.beat_seconds()
         return {}

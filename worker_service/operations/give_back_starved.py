@@ -9,7 +9,8 @@ from worker_service.domain.node import Membership
 from worker_service.operations.release_attempts import ReleaseAttempts
 
 AFTER_SECONDS = 2.0
-EVERY_SECONDS = 0.2
+EVERY_SECONDS, IDLE_SECONDS = 0.2, 1.0
+"""While something waits for a slot, and while nothing does: the second is well within `AFTER_SECONDS`."""
 
 
 class GiveBackStarved:
@@ -27,7 +28,12 @@ class GiveBackStarved:
         self._releases = releases
         self._membership = membership
         self._now = now
-        self.loop = Periodic("give back starved", self.run_once, every_seconds=EVERY_SECONDS)
+        self.loop = Periodic(
+            "give back starved",
+            self.run_once,
+            every_seconds=EVERY_SECONDS,
+            idle_seconds=IDLE_SECONDS,
+        )
 
     async def run_once(self) -> Mapping[str, int]:
         """Release those that have waited for a slot for too long."""
@@ -36,4 +42,4 @@ class GiveBackStarved:
         starved = list(self._wheel.starved(self._now(), AFTER_SECONDS))
         for attempt in starved:
             self._releases.give_back(attempt, "no-slot")
-        return {"given_back": len(starved)}
+        return {"given_back": len(starved), "waiting": self._wheel.due()}

@@ -21,7 +21,8 @@ from worker_service.operations.ports import JobService
 from worker_service.operations.run_attempts import RunAttempts
 from worker_service.operations.run_handler import Stop
 
-EVERY_SECONDS = 0.2
+EVERY_SECONDS, IDLE_SECONDS = 0.2, 1.0
+"""After a registration that failed, and while the node lives: its death wakes the loop."""
 
 Registration = Callable[[UUID], RegisterNode]
 Renewing = Callable[[Session, Callable[[], None]], Renewer]
@@ -64,7 +65,9 @@ class KeepNode:
         self._tasks: list[asyncio.Task[None]] = []
         self._main = asyncio.get_running_loop()
         self._log = get(__name__)
-        self.loop = Periodic("keep node", self.run_once, every_seconds=EVERY_SECONDS)
+        self.loop = Periodic(
+            "keep node", self.run_once, every_seconds=EVERY_SECONDS, idle_seconds=IDLE_SECONDS
+        )
         membership.on_death.append(self.loop.wake)
 
     async def run_once(self) -> Mapping[str, int]:

@@ -27,7 +27,8 @@ from worker_service.operations.measure_way import MeasureWay
 from worker_service.operations.ports import JobService
 from worker_service.operations.take_grant import TakeGrant
 
-EVERY_SECONDS = 0.25
+EVERY_SECONDS, IDLE_SECONDS = 0.25, 1.0
+"""After a round that failed or left attempts undecided, and while there are none: each new one wakes the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ class LeaseAttempts:
         self._log = get(__name__)
         self.answers: Counter[str] = Counter()
         """Attempts by what they were answered."""
-        self.loop = Periodic("lease", self.run_once, every_seconds=EVERY_SECONDS)
+        self.loop = Periodic(
+            "lease", self.run_once, every_seconds=EVERY_SECONDS, idle_seconds=IDLE_SECONDS
+        )
 
     def want(self, attempt: Attempt) -> None:
         """A record names an attempt that this process has not met."""
@@ -88,7 +91,7 @@ class LeaseAttempts:
             self._take_back(self._asking)
         asking = self._asking = self._asking or self._gather()
         if asking is None:
-            return {}
+            return {"undecided": len(self._intake)}
         asked_at = self._now()
         reply = await self._calls.lease(asking.request)
         self._clock.heard(reply.now, asked_at=asked_at)
@@ -101,7 +104,8 @@ class LeaseAttempts:
         if granted:
             failpoints.hit("lease.granted")
         # Nothing was decided where somebody keeps the jobs locked: do not ask again at once.
-        return {"granted": granted, "more": len(self._intake) if reply.leases else 0}
+        left = len(self._intake)
+        return {"granted": granted, "undecided": left, "more": left if reply.leases else 0}
 
     def _gather(self) -> Asking | None:
         node = self._membership.node

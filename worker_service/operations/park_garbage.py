@@ -23,7 +23,8 @@ from worker_service.operations.ports import JobService
 MAX_RECORDS = 100
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_REASON_CHARS = 500
-EVERY_SECONDS = 0.25
+EVERY_SECONDS, IDLE_SECONDS = 0.25, 1.0
+"""After a round that failed or left work, and while there is nothing to do: what comes wakes the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class ParkGarbage:
         self._waiting: deque[Garbage] = deque()
         self._limit = BatchLimit(MAX_RECORDS)
         self._log = get(__name__)
-        self.loop = Periodic("park garbage", self.run_once, every_seconds=EVERY_SECONDS)
+        self.loop = Periodic(
+            "park garbage", self.run_once, every_seconds=EVERY_SECONDS, idle_seconds=IDLE_SECONDS
+        )
 
     def add(
         self, topic: str, topic_partition: int, value: bytes | None, reason: str, place: Place

@@ -18,7 +18,8 @@ from worker_service.domain.node import Node
 from worker_service.operations.ports import JobService
 
 MAX_RELEASE = 1_000
-EVERY_SECONDS = 0.25
+EVERY_SECONDS, IDLE_SECONDS = 0.25, 1.0
+"""After a round that failed or left work, and while there is nothing to do: what comes wakes the loop."""
 
 
 class ReleaseAttempts:
@@ -33,7 +34,9 @@ class ReleaseAttempts:
         self._clock = clock
         self._wanted: dict[tuple[Node, str], dict[Key, AttemptRef]] = {}
         self._log = get(__name__)
-        self.loop = Periodic("release", self.run_once, every_seconds=EVERY_SECONDS)
+        self.loop = Periodic(
+            "release", self.run_once, every_seconds=EVERY_SECONDS, idle_seconds=IDLE_SECONDS
+        )
 
     def give_back(self, attempt: Attempt, reason: str) -> None:
         """Give back an attempt that this process holds or ran."""

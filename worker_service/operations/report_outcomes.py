@@ -35,7 +35,9 @@ from worker_service.operations.ports import JobService
 MAX_BODY_BYTES = 4 * 1024 * 1024
 OVERHEAD_BYTES = 600
 """An end without its result and error."""
-EVERY_SECONDS = 0.25
+EVERY_SECONDS, IDLE_SECONDS = 0.25, 1.0
+"""After a round that failed or left something untold, and while there is nothing to tell: what there is to tell
+wakes the loop."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,9 @@ class ReportOutcomes:
         self._tales: OrderedDict[Key, Tale] = OrderedDict()
         self._limit = BatchLimit(MAX_REPORT)
         self._log = get(__name__)
-        self.loop = Periodic("report", self.run_once, every_seconds=EVERY_SECONDS)
+        self.loop = Periodic(
+            "report", self.run_once, every_seconds=EVERY_SECONDS, idle_seconds=IDLE_SECONDS
+        )
 
     def started(self, attempt: Attempt, at: datetime) -> None:
         """A held attempt's handler was called."""
@@ -133,7 +137,7 @@ class ReportOutcomes:
             self._settle(item, answers) for item in sent if item[0].attempt.key not in untold
         )
         more = done > 0 and any(tale.ripe() for tale in self._tales.values())
-        return {"told": done, "more": int(more)}
+        return {"told": done, "untold": len(untold), "more": int(more)}
 
     def _tale(self, attempt: Attempt) -> Tale:
         node, _ = attempt.granted()

@@ -13,8 +13,9 @@ from worker_service.domain.node import Membership
 from worker_service.domain.slots import Slots
 from worker_service.operations.run_attempts import RunAttempts
 
-EVERY_SECONDS = 0.2
-"""At the latest; the timer of the next due time and each freed slot wake it."""
+EVERY_SECONDS, IDLE_SECONDS = 0.2, 1.0
+"""At the latest, while something is held and while nothing is; the timer of the next due time and each freed slot
+wake it."""
 
 
 class StartDue:
@@ -35,7 +36,9 @@ class StartDue:
         self._membership = membership
         self._now = now
         self._timer: asyncio.TimerHandle | None = None
-        self.loop = Periodic("start due", self.run_once, every_seconds=EVERY_SECONDS)
+        self.loop = Periodic(
+            "start due", self.run_once, every_seconds=EVERY_SECONDS, idle_seconds=IDLE_SECONDS
+        )
         slots.on_free = self.loop.wake
 
     async def run_once(self) -> Mapping[str, int]:
@@ -49,7 +52,7 @@ class StartDue:
             self._runs.start(attempt)
             started += 1
         self._wake_in(wait)
-        return {"started": started}
+        return {"started": started, "waiting": self._wheel.waiting()}
 
     def _may_start(self) -> bool:
         return not self._membership.draining and self._membership.may_start()

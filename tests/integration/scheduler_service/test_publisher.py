@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from punctual.local.kafka import KafkaBroker
 from scheduler_service.app import END_STEP_SECONDS
 from scheduler_service.domain.spread import MIN_CHUNK
-from scheduler_service.kafka.keep_topic import KeepTopic
+from scheduler_service.kafka.keep_topics import KeepTopics
 from scheduler_service.kafka.publisher import Publisher
 from shared.contracts.claims import Claimed
 from shared.contracts.dispatch import decode
@@ -204,8 +204,9 @@ async def test_a_topic_that_is_deleted_is_made_anew_and_published_to(
     kafka_settings: Kafka, topic: str
 ) -> None:
     settings = kafka_settings.model_copy(update={"request_timeout": SEND_LIMIT_SECONDS})
-    keep = KeepTopic(settings)
+    keep = KeepTopics(settings)
     async with publishing(settings) as bench:
+        await keep.run_once()  # which makes the topic of events
         assert await keep.run_once() == {"made": 0}
         await bench.publish([claimed() for _ in range(ON_ALL)])
         bench.batches.clear()
@@ -215,6 +216,7 @@ async def test_a_topic_that_is_deleted_is_made_anew_and_published_to(
         await until(lambda: not bench.publisher.connected(), what="the producer dropped")
         assert await keep.run_once() == {"made": 1}
         assert keep.answered()
+        await keep.close()
         await bench.reconnect()
         await bench.all_published(jobs)
         await _assert_none_lost(bench, jobs)

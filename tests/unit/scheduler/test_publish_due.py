@@ -22,17 +22,19 @@ async def test_it_publishes_what_is_due_and_sets_the_alarm_for_the_next() -> Non
     now, later = claimed(due_in=0.1), claimed(due_in=1.6)
     held.hold([later, now], now=NOON)
 
-    assert await publish.run_once() == {"handed": 0}, "the database clock is not known yet"
+    assert await publish.run_once() == {"handed": 0, "held": 2}, (
+        "the database clock is not known yet"
+    )
     clock.heard(NOON)
-    assert await publish.run_once() == {"handed": 1}
+    assert await publish.run_once() == {"handed": 1, "held": 2}
     assert published == [now]
     assert alarms == [pytest.approx(1.5)]
 
     monotonic += 1.499
-    assert await publish.run_once() == {"handed": 0}
+    assert await publish.run_once() == {"handed": 0, "held": 2}
     assert alarms[-1] == pytest.approx(0.001)
     monotonic += 0.001
     clock.heard(NOON + timedelta(seconds=1.5))
-    assert await publish.run_once() == {"handed": 1}
+    assert await publish.run_once() == {"handed": 1, "held": 2}
     assert published == [now, later]
     assert len(alarms) == 2, "nothing waits any more"
