@@ -186,6 +186,7 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         NodeRole.SCHEDULER: settings.lease.scheduler_ttl,
     }
     create = CreateJobs(stores.jobs, due)
+    events = FeedEvents(stores.feed)
     types = TypeCheck(stores.types)
     return Operations(
         create=create,
@@ -206,7 +207,9 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
             grace_seconds=settings.lease.grace,
         ),
         delete=DeleteJob(stores.deletion, stores.jobs),
-        claims=ClaimDue(stores.claims, due, aged_share=settings.claim.aged_share),
+        claims=ClaimDue(
+            stores.claims, due, aged_share=settings.claim.aged_share, on_claimed=events.stir
+        ),
         leases=LeaseAttempts(
             stores.leases,
             stores.nodes,
@@ -220,7 +223,7 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         cancels=WaitForCancels(stores.nodes, bells.cancels),
         types=types,
         pauses=PauseTypes(stores.types, due),
-        events=FeedEvents(stores.feed),
+        events=events,
     )
 
 
@@ -311,6 +314,7 @@ async def serve(settings: JobServiceSettings) -> None:
     )
     notifier.carry({"punctual_due": bells.due, "punctual_cancels": bells.cancels})
     operations = make_operations(settings, stores, bells)
+    bells.due.on_rung = operations.events.stir
     duties = make_duties(settings, stores, bells.due)
     app = make_app(stores, operations, settings.limits, duties)
     address = settings.job_service

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
@@ -34,8 +34,16 @@ class ClaimDue:
     """Long-poll for due work. Claims of this replica go one after the other, so that each sees the
     credits that the one before it used."""
 
-    def __init__(self, store: ClaimStore, doorbell: Doorbell, *, aged_share: float) -> None:
+    def __init__(
+        self,
+        store: ClaimStore,
+        doorbell: Doorbell,
+        *,
+        aged_share: float,
+        on_claimed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
+        self._on_claimed = on_claimed
         self._doorbell = doorbell
         self._turn = asyncio.Lock()
         self._rotation = 0
@@ -55,6 +63,8 @@ class ClaimDue:
                 first = False
                 left = until - time.monotonic()
                 self.claimed.update(job.job_type for job in reply.jobs)
+                if reply.jobs:
+                    self._on_claimed()
                 if reply.jobs or not reply.live or left <= 0 or self._doorbell.closed:
                     return reply
                 await wait(rung, min(left, pause))

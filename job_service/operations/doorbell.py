@@ -23,6 +23,8 @@ class Doorbell:
         self._everyone = everyone
         self._waiters: deque[asyncio.Event] = deque()
         self._on_ring = on_ring
+        self.on_rung: Callable[[], None] = lambda: None
+        """Called at each ring, here or elsewhere."""
         self.closed = False
 
     def ring(self) -> None:
@@ -33,6 +35,7 @@ class Doorbell:
 
     def rung_elsewhere(self) -> None:
         """Another replica rang: wake one waiter, or everyone."""
+        self.on_rung()
         if self._everyone:
             self.wake_all()
             return

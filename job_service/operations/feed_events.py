@@ -1,5 +1,6 @@
 """Hand the history out as events, to the one scheduler that carries the feed."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +17,11 @@ SILENT_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 10.0
 """A carrier that waits is not silent."""
 LOOK_SECONDS = 0.2
-"""How often the feed is looked at while a carrier waits: rows become complete without a ring."""
+"""How often the feed is looked at while a carrier waits and something goes on: rows become complete without a
+ring."""
+QUIET_LOOK_SECONDS = 1.0
+"""The same after `QUIET_AFTER_SECONDS` in which nothing was found and nobody called `stir`."""
+QUIET_AFTER_SECONDS = 2.0
 LOOK_FOR_SILENCE_SECONDS = 1.0
 """The same for who waits to become the carrier."""
 
@@ -56,11 +61,16 @@ class FeedEvents:
     def __init__(self, store: FeedStore) -> None:
         self._store = store
         self._closing = Doorbell(everyone=True)
+        self._stirred_at = time.monotonic()
         self._log = get(__name__)
 
     def close(self) -> None:
         """The service ends: whoever waits answers now."""
         self._closing.close()
+
+    def stir(self) -> None:
+        """Something changes jobs here: rows of the history will be there soon."""
+        self._stirred_at = time.monotonic()
 
     async def feed(self, request: EventsRequest) -> EventsReply:
         """Answer as soon as there are events, or empty after the wait."""
@@ -68,14 +78,30 @@ class FeedEvents:
         carried = await self._carry(request)
         async with self._closing.waiter() as rung:
             while True:
+                looked_at = time.monotonic()
                 read = await self._read(carried, request.limit)
+                if read:
+                    self.stir()
                 left = until - time.monotonic()
                 if read or not carried.live or left <= 0 or self._closing.closed:
                     return await self._reply(carried, read, request.limit)
                 carries = carried.cursor is not None
-                await wait(rung, min(left, LOOK_SECONDS if carries else LOOK_FOR_SILENCE_SECONDS))
+                if carries:
+                    await self._pause(rung, looked_at, until)
+                else:
+                    await wait(rung, min(left, LOOK_FOR_SILENCE_SECONDS))
                 if not carries or carried.cluster != _cluster(carried):
                     carried = await self._carry(request)
+
+    async def _pause(self, rung: asyncio.Event, looked_at: float, until: float) -> None:
+        """Until it is time to look again. While it is quiet most of the turns here ask the database nothing."""
+        while True:
+            await wait(rung, min(until - time.monotonic(), LOOK_SECONDS))
+            now = time.monotonic()
+            if now - self._stirred_at < QUIET_AFTER_SECONDS or self._closing.closed:
+                return
+            if now - looked_at >= QUIET_LOOK_SECONDS or now >= until:
+                return
 
     async def _carry(self, request: EventsRequest) -> Carried:
         return await self._store.carry(request.node, request.acked, SILENT_SECONDS)

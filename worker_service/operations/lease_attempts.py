@@ -28,7 +28,8 @@ from worker_service.operations.ports import JobService
 from worker_service.operations.take_grant import TakeGrant
 
 EVERY_SECONDS, IDLE_SECONDS = 0.25, 1.0
-"""After a round that failed or left attempts undecided, and while there are none: each new one wakes the loop."""
+"""After a round that failed or left attempts undecided, and while there are none: each new one wakes the
+loop."""
 
 
 @dataclass(frozen=True, slots=True)

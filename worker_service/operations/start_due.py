@@ -14,8 +14,8 @@ from worker_service.domain.slots import Slots
 from worker_service.operations.run_attempts import RunAttempts
 
 EVERY_SECONDS, IDLE_SECONDS = 0.2, 1.0
-"""At the latest, while something is held and while nothing is; the timer of the next due time and each freed slot
-wake it."""
+"""At the latest, while something is held and while nothing is; the timer of the next due time and each
+freed slot wake it."""
 
 
 class StartDue:
