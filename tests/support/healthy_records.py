@@ -1,7 +1,8 @@
 """The records of a small healthy run, as the chaos harness leaves them, for tests to spoil.
 
-Three jobs: `a` succeeded at once; `b` lost its first worker and succeeded on the second attempt; `c` was
-cancelled before it started.
+Five jobs: `a` succeeded at once; `b` lost its first worker and succeeded on the second attempt; `c` was
+cancelled before it started. `d` and `e` have one ordering key: `d` failed first, backed off and succeeded, and
+only then `e` was claimed.
 """
 
 import copy
@@ -22,7 +23,9 @@ def _hash(result: Line) -> str:
     ).hexdigest()
 
 
-def _job(name: str, status: str, version: int, attempt: int, result: Line | None) -> Line:
+def _job(
+    name: str, status: str, version: int, attempt: int, result: Line | None, key: str | None = None
+) -> Line:
     return {
         "what": "jobs",
         "id": name,
@@ -35,14 +38,16 @@ def _job(name: str, status: str, version: int, attempt: int, result: Line | None
         "created_at": T,
         "next_attempt_at": None,
         "result": None if result is None else json.dumps(result),
+        "job_type": "CHAOS",
+        "ordering_key": key,
     }
 
 
 def _row(
     job: str, version: int, edge: tuple[str | None, str], attempt: int, reason: str, at: float
 ) -> Line:
-    worker = reason in {"held", "started", "succeeded"}
-    result = {"a": RESULT, "b": AGAIN}.get(job)
+    worker = reason in {"held", "started", "succeeded", "failed"}
+    result = {"a": RESULT, "b": AGAIN, "d": AGAIN, "e": RESULT}.get(job)
     return {
         "what": "job_history",
         "job_id": job,
@@ -121,6 +126,8 @@ _CLAIMED = ("CREATED", "SCHEDULED")
 _HELD = ("SCHEDULED", "SCHEDULED")
 _STARTED = ("SCHEDULED", "RUNNING")
 _WON = ("RUNNING", "SUCCESS")
+_FAILED = ("RUNNING", "FAILED")
+_AGAIN = ("FAILED", "SCHEDULED")
 
 _LINES: list[Line] = [
     {"what": "run", "at": T, "seed": 1, "workers": 1, "schedulers": 1},
@@ -130,6 +137,10 @@ _LINES: list[Line] = [
     _job("a", "SUCCESS", 4, 1, RESULT),
     _job("b", "SUCCESS", 5, 2, AGAIN),
     _job("c", "CANCELLED", 1, 0, None),
+    _job("d", "SUCCESS", 6, 2, AGAIN, "k"),
+    _job("e", "SUCCESS", 3, 1, RESULT, "k"),
+    {"what": "job_types", "name": "CHAOS", "passes_key": False},
+    {"what": "job_types", "name": "CHAOS_PASSES", "passes_key": True},
     _row("a", 0, _NEW, 0, "created", T),
     _row("a", 1, _CLAIMED, 1, "claimed", T),
     _row("a", 2, _HELD, 1, "held", T + 0.5),
@@ -143,15 +154,33 @@ _LINES: list[Line] = [
     _row("b", 5, _WON, 2, "succeeded", T + 8),
     _row("c", 0, _NEW, 0, "created", T),
     _row("c", 1, ("CREATED", "CANCELLED"), 0, "cancelled", T + 0.5),
+    _row("d", 0, _NEW, 0, "created", T - 20),
+    _row("d", 1, _CLAIMED, 1, "claimed", T + 0.5),
+    _row("d", 2, _STARTED, 1, "started", T + 1),
+    _row("d", 3, _FAILED, 1, "failed", T + 2),
+    _row("d", 4, _AGAIN, 2, "claimed", T + 3),
+    _row("d", 5, _STARTED, 2, "started", T + 4),
+    _row("d", 6, _WON, 2, "succeeded", T + 5),
+    _row("e", 0, _NEW, 0, "created", T - 20),
+    _row("e", 1, _CLAIMED, 1, "claimed", T + 5.5),
+    _row("e", 2, _STARTED, 1, "started", T + 6),
+    _row("e", 3, _WON, 1, "succeeded", T + 7),
     _execution("a", 1, "SUCCESS", T + 0.5, T + 2),
     _execution("b", 1, "LOST", T + 1, T + 6),
     _execution("b", 2, "SUCCESS", T + 7, T + 8),
+    _execution("d", 1, "FAILED", T + 1, T + 2),
+    _execution("d", 2, "SUCCESS", T + 4, T + 5),
+    _execution("e", 1, "SUCCESS", T + 6, T + 7),
     *_run("a", 1, T + 1.1, "bare", RESULT),
     *_run("b", 1, T + 1.1, "fenced", None),
     *_run("b", 2, T + 7.1, "fenced", AGAIN),
+    *_run("d", 2, T + 4.1, "fenced", AGAIN),
+    *_run("e", 1, T + 6.1, "fenced", RESULT),
     *_call(1, "create", T, "CREATED", 0, key="key-a"),
     *_call(2, "create", T, "CREATED", 0, key="key-b"),
     *_call(3, "create", T, "CREATED", 0, key="key-c"),
+    *_call(6, "create", T, "CREATED", 0, key="key-d"),
+    *_call(7, "create", T, "CREATED", 0, key="key-e"),
     *_call(4, "cancel", T + 0.4, "CANCELLED", 1, job="c"),
     *_call(5, "read", T + 0.6, "CANCELLED", 1, job="c"),
     *_topic(0, "a", 1, T + 0.2, "granted"),
@@ -163,9 +192,9 @@ _LINES: list[Line] = [
     {"what": "nodes", "id": "node-1", "role": "worker", "state": "dead"},
     {"what": "nodes", "id": "node-2", "role": "worker", "state": "live"},
     {"what": "nodes", "id": "node-s", "role": "scheduler", "state": "live"},
-    {"what": "counts", "status": "SUCCESS", "jobs": 2},
+    {"what": "counts", "status": "SUCCESS", "jobs": 4},
     {"what": "counts", "status": "CANCELLED", "jobs": 1},
-    {"what": "metric", "status": "SUCCESS", "jobs": 2.0},
+    {"what": "metric", "status": "SUCCESS", "jobs": 4.0},
     {"what": "metric", "status": "CANCELLED", "jobs": 1.0},
     {"what": "sessions", "pid": 1, "state": "idle", "open_for": None},
     {"what": "memory", "process": "worker-1", "kib": 70_000},

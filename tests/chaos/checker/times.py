@@ -1,7 +1,9 @@
 """How late jobs began, inside and outside of the windows of faults: I3."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
+from tests.chaos.checker import keys
 from tests.chaos.checker.findings import Findings, Rule
 from tests.chaos.checker.records import Record, Records, Window
 
@@ -24,6 +26,7 @@ HEALED_WITHIN = {
     "drop-client-replies": CLIENT_SECONDS,
 }
 """Seconds after a fault of that kind; those that are not here have those of a service."""
+HAD_KEY = keys.HAS_KEY | {"FAILED"}
 MOVED_BY_CLIENTS = frozenset({"changed", "by-hand", "retried"})
 
 
@@ -42,13 +45,14 @@ def lateness(records: Records) -> list[Lateness]:
     windows = sorted(records.windows, key=lambda window: window.begin)
     first: dict[str, Record] = {}
     starts: dict[str, float] = {}
+    freed = _freed(records)
     for (job, _), execution in sorted(records.executions.items()):
         first.setdefault(job, execution)
         if execution["started_at"] is not None:
             starts.setdefault(job, execution["started_at"])
     found = []
     for job, start in starts.items():
-        due = _due(records, job, first[job], start)
+        due = max(_due(records, job, first[job], start), _before(start, job, freed))
         limit = bound(due, windows)
         faulty = limit > due + WHOLE_SECONDS
         found.append(Lateness(job, start - due, limit - due, faulty))
@@ -65,6 +69,27 @@ def _due(records: Records, job: str, execution: Record, start: float) -> float:
     created: float = records.jobs[job]["created_at"] if job in records.jobs else 0.0
     due: float = execution["due_at"]
     return max([due, created, *moved])
+
+
+def _freed(records: Records) -> dict[str, list[tuple[float, str]]]:
+    """By job: when its ordering key was given back, and by whom."""
+    found: dict[str, list[tuple[float, str]]] = {}
+    for jobs in keys.of_keys(records).values():
+        moments = sorted(
+            (row["at"], job)
+            for job in jobs
+            for row in records.history.get(job, [])
+            if row["from_status"] in HAD_KEY
+        )
+        found |= dict.fromkeys(jobs, moments)
+    return found
+
+
+def _before(start: float, job: str, freed: dict[str, list[tuple[float, str]]]) -> float:
+    """When another job of its key last had the key before it began."""
+    moments = freed.get(job, [])
+    place = bisect_right(moments, start, key=lambda moment: moment[0])
+    return next((at for at, who in reversed(moments[:place]) if who != job), 0.0)
 
 
 def bound(due: float, windows: list[Window]) -> float:

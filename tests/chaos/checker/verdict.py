@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.checker import books, clients, handlers, life, offsets, times
+from tests.chaos.checker import books, clients, handlers, keys, life, offsets, times
 from tests.chaos.checker.findings import Findings, Rule
 from tests.chaos.checker.records import Records, read
 
@@ -12,7 +12,11 @@ SHOWN = 5
 """How many offenders of each rule are named."""
 RULES: tuple[Rule, ...] = tuple(
     sorted(
-        (*clients.RULES, *times.RULES, *life.RULES, *handlers.RULES, *offsets.RULES, *books.RULES),
+        (
+            rule
+            for judges in (clients, times, life, handlers, keys, offsets, books)
+            for rule in judges.RULES
+        ),
         key=lambda rule: int(rule.id[1:]),
     )
 )

@@ -23,10 +23,14 @@ def main(arguments: list[str]) -> int:
     given = _parser().parse_args(arguments)
     seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
     jobs = given.jobs or int(JOBS_A_MINUTE * given.minutes)
+    if given.keys:
+        jobs = given.keys * given.of_each
     print(f"seed={seed} minutes={given.minutes:g} jobs={jobs}", flush=True)
     records = given.records or Path(tempfile.mkdtemp(prefix="punctual-records-"))
     records.mkdir(parents=True, exist_ok=True)
-    wanted = Wanted(seed, given.minutes * 60.0, jobs, given.quiet, given.kinds, given.long)
+    wanted = Wanted(
+        seed, given.minutes * 60.0, jobs, given.quiet, given.kinds, given.long, given.keys
+    )
     # While a broker is away this client writes thousands of lines.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     asyncio.run(run(wanted, records))
@@ -51,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--long", type=float, default=0.08, help="share of jobs that run for 6 s")
     parser.add_argument("--kinds", type=_names, help="only these kinds of faults, parted by commas")
+    parser.add_argument("--keys", type=int, help="only jobs of so many ordering keys")
+    parser.add_argument("--of-each", type=int, default=100, help="jobs of each of those keys")
     return parser
 
 

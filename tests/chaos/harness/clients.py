@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
+from tests.chaos.harness.bodies import Bodies
 from tests.chaos.harness.calls import Answer, Calls
 
 CREATORS = 4
@@ -16,14 +16,9 @@ MEDDLERS = 2
 LARGEST_BATCH = 25
 KNOWN_JOBS = 150
 """The latest ones, which clients meddle with: most jobs are settled within seconds."""
-OPEN_MOST = 1_500
-"""Jobs that are not settled; beyond that no more are created for now."""
 GIVE_UP_SECONDS = 20.0
 REPEAT_SECONDS = 0.3
 PACE_SECONDS = 0.05
-SHORT_MS = (5, 20, 50, 100, 200, 400, 800, 2_000)
-LONG_MS = 6_000
-"""Long enough that a worker which was stopped beyond its TTL tells its end while the next attempt runs."""
 CATCH_UP = 2.0
 """How much faster than planned jobs are created after an outage."""
 CALM_SECONDS = 0.4
@@ -32,27 +27,28 @@ STORM_SECONDS = 0.02
 
 
 class Clients:
-    """Creates `total` jobs spread over `seconds`. `storm`: meddlers call as fast as they can."""
+    """Creates `total` jobs spread over `seconds`. `open_most`: with so many that are not settled no more are
+    created for now. `storm`: meddlers call as fast as they can."""
 
     def __init__(
         self,
         calls: Calls,
         choose: random.Random,
         *,
-        sink_port: int,
+        bodies: Bodies,
         total: int,
         seconds: float,
-        long_share: float,
+        open_most: float,
         count_open: Callable[[], int],
     ) -> None:
         self.storm = 0
         self.made = 0
         self._calls = calls
         self._choose = choose
-        self._sink_port = sink_port
+        self._bodies = bodies
         self._total = total
         self._seconds = seconds
-        self._long_share = long_share
+        self._open_most = open_most
         self._count_open = count_open
         self._asked = 0
         self._known: deque[str] = deque(maxlen=KNOWN_JOBS)
@@ -71,7 +67,7 @@ class Clients:
         while self._asked < self._total:
             elapsed = min(1.0, (time.monotonic() - began) / self._seconds)
             behind = min(int(self._total * elapsed) - self._asked, LARGEST_BATCH)
-            if behind < 1 or self._count_open() > OPEN_MOST:
+            if behind < 1 or self._count_open() > self._open_most:
                 await asyncio.sleep(PACE_SECONDS)
                 continue
             self._asked += behind
@@ -89,14 +85,15 @@ class Clients:
         return count * CREATORS / (self._total / self._seconds * CATCH_UP)
 
     async def _create_one(self) -> None:
-        key, body = self._body()
+        key, body = self._bodies.next()
         answer = await self._until_definite(lambda: self._calls.create(body, key))
         if answer.kind == "ok":
             self._learn([answer.data])
 
     async def _create_many(self, count: int) -> None:
         bodies = [
-            {**body, "idempotencyKey": key} for key, body in (self._body() for _ in range(count))
+            {**body, "idempotencyKey": key}
+            for key, body in (self._bodies.next() for _ in range(count))
         ]
         answer = await self._until_definite(lambda: self._calls.create_batch(bodies))
         if answer.kind == "ok":
@@ -114,32 +111,6 @@ class Clients:
     def _learn(self, jobs: list[dict[str, Any]]) -> None:
         self.made += len(jobs)
         self._known.extend(job["jobId"] for job in jobs)
-
-    def _body(self) -> tuple[str, dict[str, Any]]:
-        """A job and its key, which is its name too, so that a key with two jobs can be seen."""
-        choose = self._choose
-        key = str(UUID(int=choose.getrandbits(128)))
-        ms = LONG_MS if choose.random() < self._long_share else choose.choice(SHORT_MS)
-        how = choose.choices(
-            ("ok", "fail-first", "snooze-first", "fail"), weights=(90, 5, 3, 2), k=1
-        )[0]
-        body: dict[str, Any] = {
-            "name": key,
-            "jobType": "CHAOS_BLOCKING" if choose.random() < 0.25 else "CHAOS",
-            "maxAttempts": 2 if how == "fail" else 5,
-            "payload": {
-                "sink": self._sink_port,
-                "ms": ms,
-                "path": choose.choice(("fenced", "bare")),
-                "how": how,
-            },
-        }
-        if choose.random() < 0.7:
-            due = datetime.now(UTC) + timedelta(seconds=choose.uniform(-0.5, 6.0))
-            body["scheduledTime"] = due.isoformat()
-            if choose.random() < 0.03:
-                body["expiresAt"] = (due + timedelta(seconds=1)).isoformat()
-        return key, body
 
     async def _meddle(self) -> None:
         while True:

@@ -16,12 +16,16 @@ STATEMENT_LIMIT_SECONDS = 120.0
 HTTP_LIMIT_SECONDS = 10.0
 TABLES = {
     "jobs": """SELECT id, name, status, due_at, scheduled_time, ready_at, attempt, failures, lost, version,
-                      node, next_attempt_at, created_at, result, max_attempts, job_type FROM jobs""",
+                      node, next_attempt_at, created_at, result, max_attempts, job_type,
+                      ordering_key FROM jobs""",
     "job_history": """SELECT job_id, version, from_status, to_status, attempt, node, at, reason, actor,
                              result_hash FROM job_history""",
     "executions": """SELECT id, job_id, attempt, node, status, due_at, leased_at, started_at, ended_at,
                             notes FROM executions""",
     "due": "SELECT job_id FROM due",
+    "in_line": "SELECT job_id FROM in_line",
+    "ordering_keys": "SELECT ordering_key, job_id FROM ordering_keys",
+    "job_types": "SELECT name, passes_key FROM job_types",
     "inflight": "SELECT job_id, attempt, scheduler, worker FROM inflight",
     "unsuccessful": "SELECT job_id, status FROM unsuccessful",
     "idempotency_keys": "SELECT key, job_id FROM idempotency_keys",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.harness.bodies import Bodies, Mixture, OfKeys
 from tests.chaos.harness.calls import Calls
 from tests.chaos.harness.catalogue import catalogue
 from tests.chaos.harness.clients import Clients
@@ -14,7 +15,7 @@ from tests.chaos.harness.collect import collect
 from tests.chaos.harness.effects import Effects, listening_effects
 from tests.chaos.harness.journal import Journal
 from tests.chaos.harness.nemesis import Nemesis
-from tests.chaos.harness.schedule import make_schedule
+from tests.chaos.harness.schedule import Fault, make_schedule
 from tests.chaos.harness.topic_reader import TopicReader
 from tests.chaos.harness.watch import Watch
 from tests.chaos.harness.world import (
@@ -27,12 +28,17 @@ from tests.chaos.harness.world import (
 from tests.support.beside import beside
 
 SAY_SECONDS = 10.0
+CREATED_WITHIN = 0.25
+"""Of a run, when its jobs are those of many keys; they come due over all of it."""
+OPEN_MOST = 1_500
+"""Of the mixture: so many jobs are not settled at most."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What to run. `quiet_seconds`: how long to wait for the last job to settle. `kinds`: the only faults that
-    strike, all if None. `long_share`: of the jobs, those that run for six seconds."""
+    strike, all if None. `long_share`: of the jobs, those that run for six seconds. `keys`: instead of the
+    mixture so many jobs of each of so many ordering keys. `faults`: those of the seed if None."""
 
     seed: int
     seconds: float
@@ -40,6 +46,8 @@ class Wanted:
     quiet_seconds: float = 90.0
     kinds: frozenset[str] | None = None
     long_share: float = 0.08
+    keys: int | None = None
+    faults: tuple[Fault, ...] | None = None
 
 
 async def run(wanted: Wanted, records: Path) -> None:
@@ -77,18 +85,21 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
     """All the load and all the faults; returns when the last fault is healed and the last job created."""
     doors = [world.doors[name].url for name in ("client-1", "client-2")]
     calls = Calls(doors, Journal(world.records / "clients.jsonl"))
+    choose = random.Random(f"clients {wanted.seed}")
     clients = Clients(
         calls,
-        random.Random(f"clients {wanted.seed}"),
-        sink_port=effects.port,
+        choose,
+        bodies=_bodies(choose, effects.port, wanted),
         total=wanted.jobs,
-        seconds=wanted.seconds,
-        long_share=wanted.long_share,
+        seconds=wanted.seconds * (1.0 if wanted.keys is None else CREATED_WITHIN),
+        open_most=OPEN_MOST if wanted.keys is None else wanted.jobs,
         count_open=lambda: watch.open_jobs,
     )
     kinds = catalogue(world, clients)
     only = [kind for kind in kinds if wanted.kinds is None or kind.name in wanted.kinds]
-    faults = make_schedule(wanted.seed, wanted.seconds, only)
+    faults = wanted.faults
+    if faults is None:
+        faults = tuple(make_schedule(wanted.seed, wanted.seconds, only))
     strikes = {kind.name: strike for kind, strike in kinds.items()}
     nemesis = Nemesis(strikes, Journal(world.records / "nemesis.jsonl"))
     try:
@@ -96,6 +107,18 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
             await asyncio.gather(clients.run(), nemesis.run(faults))
     finally:
         await calls.close()
+
+
+def _bodies(choose: random.Random, sink_port: int, wanted: Wanted) -> Bodies:
+    if wanted.keys is None:
+        return Mixture(choose, sink_port=sink_port, long_share=wanted.long_share)
+    return OfKeys(
+        choose,
+        sink_port=sink_port,
+        keys=wanted.keys,
+        of_each=wanted.jobs // wanted.keys,
+        due_over=wanted.seconds,
+    )
 
 
 async def _say(clients: Clients, watch: Watch, nemesis: Nemesis) -> None:

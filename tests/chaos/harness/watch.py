@@ -14,7 +14,9 @@ MEMORY_EVERY = 20
 """Looks from one record of memory to the next."""
 QUIET_LOOKS = 4
 """So many looks in a row must find nothing open."""
-OPEN = "SELECT (SELECT count(*) FROM due) + (SELECT count(*) FROM inflight)"
+OPEN = """
+SELECT (SELECT count(*) FROM due) + (SELECT count(*) FROM inflight) + (SELECT count(*) FROM in_line)
+"""
 
 
 class Watch:

@@ -32,13 +32,13 @@ def _again(what: str, named: Line, **values: object) -> Spoil:
     return lambda lines: lines.append({**find(lines, what, **named), **values})
 
 
-A, B, C = {"job_id": "a"}, {"job_id": "b"}, {"job_id": "c"}
+A, B, C, E = ({"job_id": job} for job in "abce")
 A1, B1, B2 = ({"job": j, "attempt": n} for j, n in (("a", 1), ("b", 1), ("b", 2)))
 
 BROKEN: list[tuple[str, str, Spoil]] = [
     ("I1", "an acknowledged job is gone", _drop("jobs", id="a")),
     ("I1", "a refused create made a job", _edit("ok", {"op": 1}, what="fail", status=422)),
-    ("I1", "a job that nobody asked for", _again("jobs", {"id": "c"}, id="d", name="key-d")),
+    ("I1", "a job that nobody asked for", _again("jobs", {"id": "c"}, id="x", name="key-x")),
     ("I1", "a known job is answered 404", _edit("ok", {"op": 5}, what="fail", status=404)),
     ("I2", "a job does not end", _edit("jobs", {"id": "b"}, status="RUNNING")),
     ("I2", "a job waits for a try that never comes", _edit("jobs", {"id": "c"}, status="CREATED")),
@@ -78,10 +78,14 @@ BROKEN: list[tuple[str, str, Spoil]] = [
     ("I15", "the handler began early", _edit("start", A1, at=T + 0.9)),
     ("I15", "the effect came early", _edit("arrived", A1, at=T + 0.9)),
     ("I15", "before what was asked for", _edit("invoke", {"op": 1}, due=T + 1.2)),
-    ("I17", "two jobs of one key", _again("jobs", {"id": "c"}, id="d")),
+    ("I17", "two jobs of one key", _again("jobs", {"id": "c"}, id="x")),
     ("I17", "another job than kept", _edit("idempotency_keys", {"key": "key-a"}, job_id="b")),
     ("I18", "an older version after", lambda lines: _reads(lines, "CREATED", 0)),
     ("I18", "what history does not say", lambda lines: _reads(lines, "EXPIRED", 1)),
+    ("R19", "two at once", _edit("job_history", {**E, "version": 1}, at=T + 4.5)),
+    ("R19", "while one backs off", lambda lines: _run_e_while_d_backs_off(lines)),
+    ("R19", "not in due order", _edit("jobs", {"id": "e"}, due_at=T + 0.5)),
+    ("R19", "a line that is left", lambda lines: lines.append({"what": "in_line", "at": T, "job_id": "e"})),
     ("I21", "a count is off by one", _edit("counts", {"status": "SUCCESS"}, jobs=3)),
     ("I21", "a metric is off", _edit("metric", {"status": "CANCELLED"}, jobs=0.0)),
     ("I21", "a job without its create", lambda lines: _without_history(lines, "a")),
@@ -99,7 +103,7 @@ def test_healthy_records_break_nothing_and_every_rule_has_judged_something() -> 
     verdict = judge(reading.sort(healthy()))
     assert verdict.violations == 0, verdict.table()
     assert [rule.id for rule in RULES if verdict.findings[rule.id].subjects == 0] == []
-    assert verdict.last_line() == "seed=1 jobs=3 faults=1 kinds=1 violations=0"
+    assert verdict.last_line() == "seed=1 jobs=5 faults=1 kinds=1 violations=0"
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,22 @@ def test_a_late_start_after_a_fault_is_allowed_until_the_chain_of_faults_is_heal
     assert judge(reading.sort(lines)).findings["I3"].broken == []
     find(lines, "executions", job_id="b", attempt=1)["started_at"] = T + 14.1
     assert judge(reading.sort(lines)).findings["I3"].broken != []
+
+
+def test_a_job_with_a_key_is_late_only_from_when_it_could_have_the_key() -> None:
+    lines = [line for line in healthy() if "fault" not in line["what"]]
+    last = find(lines, "executions", job_id="e")
+    for late, within in ((2.9, True), (3.1, False)):
+        last["started_at"] = T + 5 + late
+        told = judge(reading.sort(lines)).findings["I3"].broken
+        assert any(text.startswith("job e ") for text in told) is not within
+
+
+def test_a_type_that_passes_lets_others_run_while_it_backs_off() -> None:
+    lines = healthy()
+    _run_e_while_d_backs_off(lines)
+    find(lines, "jobs", id="d")["job_type"] = "CHAOS_PASSES"
+    assert judge(reading.sort(lines)).findings["R19"].broken == []
 
 
 def test_a_create_without_an_answer_may_have_made_a_job_or_not() -> None:
@@ -154,6 +174,11 @@ def _names(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+def _run_e_while_d_backs_off(lines: list[Line]) -> None:
+    for version in (1, 2, 3):
+        find(lines, "job_history", job_id="e", version=version)["at"] = T + 2 + version / 10
 
 
 def _without_history(lines: list[Line], job: str) -> None:

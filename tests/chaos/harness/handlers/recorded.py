@@ -1,4 +1,4 @@
-"""CHAOS and CHAOS_BLOCKING: each call records its start, its effect and its end, in that order.
+"""CHAOS, CHAOS_PASSES and CHAOS_BLOCKING: each call records its start, its effect and its end, in that order.
 
 The records go to a file of the process's own in the directory that `CHAOS_RECORDS` names, on the disk before
 the handler goes on. The effect is one HTTP request to the sink, with the fencing token and a key that is the
@@ -25,13 +25,14 @@ _journal: Journal | None = None
 
 
 class Payload(BaseModel):
-    """`ms`: how long to work, half of it before the effect. `how`: how the call ends."""
+    """`ms`: how long to work, half of it before the effect. `path`: of the sink, `none` for no effect at all.
+    `how`: how the call ends."""
 
     model_config = ConfigDict(extra="forbid")
 
     sink: int
     ms: int
-    path: Literal["fenced", "bare"]
+    path: Literal["fenced", "bare", "none"]
     how: Literal["ok", "fail-first", "fail", "snooze-first"] = "ok"
 
 
@@ -83,18 +84,22 @@ def _end(payload: Payload, context: Context) -> dict[str, Any]:
     return result
 
 
-@job_type("CHAOS", payload=Payload, timeout_seconds=120)
-async def run(payload: Payload, context: Context) -> dict[str, Any]:
+async def _run(payload: Payload, context: Context) -> dict[str, Any]:
     """On the handlers' loop."""
     _note_start(context)
     try:
         await asyncio.sleep(payload.ms / 2_000)
-        _note("effect", context, status=await asyncio.to_thread(_tell, payload, context))
+        if payload.path != "none":
+            _note("effect", context, status=await asyncio.to_thread(_tell, payload, context))
         await asyncio.sleep(payload.ms / 2_000)
     except asyncio.CancelledError:
         _note("cut", context)
         raise
     return _end(payload, context)
+
+
+run = job_type("CHAOS", payload=Payload, timeout_seconds=120)(_run)
+run_and_pass = job_type("CHAOS_PASSES", payload=Payload, timeout_seconds=120, passes_key=True)(_run)
 
 
 @job_type("CHAOS_BLOCKING", payload=Payload, timeout_seconds=120)
