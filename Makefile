@@ -89,7 +89,7 @@ compose-test: setup ## the containers: build, run, kill, scale; needs a Docker e
 	@TESTS_ON=docker $(BIN)/pytest -s tests/compose
 
 ##@ Show it
-.PHONY: counts lateness audit-bench rules mutants model failpoints
+.PHONY: counts lateness audit-bench audit-million rules mutants model failpoints
 counts: setup ## statements, round trips and records for each job: into docs/counts.md
 	@$(BIN)/python -m bench.count_per_job --write
 
@@ -98,6 +98,9 @@ lateness: setup ## how late 1,000 jobs begin, by the clock of an outside sink
 
 audit-bench: setup ## time and memory of an audit over a million rows of history
 	@$(BIN)/python -m bench.audit
+
+audit-million: setup ## a million jobs of a benchmark, then an audit of them all: clean, or exit code 1
+	@$(BIN)/python -m bench.throughput --jobs 1000000 --rounds 1 --audit
 
 rules: setup ## which test guards which rule of the protocol
 	@$(BIN)/python -m tests.support.rules
@@ -121,14 +124,20 @@ bench-quick: setup ## the same with small numbers, within five minutes; bench/re
 	@$(BIN)/python -m bench.scenarios --quick
 
 ##@ Break it
-.PHONY: chaos chaos-random chaos-controls soak
+.PHONY: chaos chaos-keys chaos-random chaos-controls soak
 SEED ?= 1
 MINUTES ?= 3
 JOBS ?=
 SOAK_MINUTES ?= 20
 RATE ?= 300
+KEYS ?= 1000
+KEYS_MINUTES ?= $(if $(filter command line,$(origin MINUTES)),$(MINUTES),10)
 chaos: setup ## faults from a seed under load, then a verdict: make chaos SEED=1 MINUTES=10
 	@$(BIN)/python -m tests.chaos.harness --seed $(SEED) --minutes $(MINUTES) $(if $(JOBS),--jobs $(JOBS))
+
+chaos-keys: setup ## the same with ordering keys only: make chaos-keys KEYS=1000 JOBS=100
+	@$(BIN)/python -m tests.chaos.harness --seed $(SEED) --minutes $(KEYS_MINUTES) --quiet 900 \
+	  --keys $(KEYS) --of-each $(or $(JOBS),100)
 
 chaos-random: setup ## the same with a random seed, which it prints
 	@$(BIN)/python -m tests.chaos.harness --minutes $(MINUTES) $(if $(JOBS),--jobs $(JOBS))

@@ -1,9 +1,10 @@
 """Throughput: from the first create until every job is SUCCESS with its history committed.
 
-    python -m bench.throughput [--jobs 20000] [--one-by-one]
+    python -m bench.throughput [--jobs 20000] [--one-by-one] [--audit]
 
 Starts a stack of its own and creates jobs that are due at once: in batches of 500 on four connections, or with
 `--one-by-one` by a POST each on 64. Prints jobs a second and the CPU of each role for each job.
+With `--audit` `punctual audit` then judges every job of the run, and the exit code is 1 unless it is clean.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import time
 
 import asyncpg
 
-from bench import cpu
+from bench import audit, cpu
 from bench.figures import CLIENT, Throughput
 from bench.http_load import Connection, connections
 from bench.lateness import machine
@@ -25,6 +26,8 @@ WARM_UP_JOBS = 1_000
 BEST = {"PUNCTUAL_WORKER__SLOTS": "2000"}
 """One worker that may run so many at once; with 100, its default, it waits for the way of each hundred."""
 SETTLED_WITHIN_SECONDS = 600.0
+SLOWEST_RATE = 500.0
+"""Jobs a second: with so many that they take longer than those seconds, they may."""
 LOOK_SECONDS = 0.02
 OPEN = """
 SELECT EXISTS (
@@ -53,7 +56,7 @@ async def measure(stack: RunningStack, jobs: int, *, one_by_one: bool) -> Throug
         began, own = time.perf_counter(), time.process_time()
         await _create(plan.ports["job-1"], jobs, one_by_one=one_by_one)
         created, own = time.perf_counter() - began, time.process_time() - own
-        await _settled(raw)
+        await _settled(raw, max(SETTLED_WITHIN_SECONDS, jobs / SLOWEST_RATE))
         done = time.perf_counter() - began
         after = cpu.by_role(stack.stack)
         succeeded = await raw.fetchval(DONE) - before
@@ -65,8 +68,8 @@ async def measure(stack: RunningStack, jobs: int, *, one_by_one: bool) -> Throug
     return Throughput(jobs, created, done, {**costs, CLIENT: own / jobs * 1e6})
 
 
-async def _settled(raw: asyncpg.Connection) -> None:
-    async with asyncio.timeout(SETTLED_WITHIN_SECONDS):
+async def _settled(raw: asyncpg.Connection, within_seconds: float) -> None:
+    async with asyncio.timeout(within_seconds):
         while await raw.fetchval(OPEN):  # noqa: ASYNC110 - PostgreSQL tells nobody
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -99,6 +102,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--one-by-one", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--audit", action="store_true", help="judge every job afterwards")
     asked = parser.parse_args()
     facts = machine()
     with running_stack(workers=1, env=BEST) as stack:
@@ -109,10 +113,19 @@ def main() -> int:
             print(
                 f"{found.jobs} jobs: created {found.jobs / found.created:,.0f}/s, done "
                 f"{found.jobs / found.done:,.0f}/s; CPU us per job: {costs}, "
-                f"all but the client {found.product_us() + found.store_us():.0f}"
+                f"all but the client {found.product_us() + found.store_us():.0f}",
+                flush=True,
             )
+        clean = not asked.audit or _is_clean(stack)
     print(f"machine: {facts}")
-    return 0
+    return 0 if clean else 1
+
+
+def _is_clean(stack: RunningStack) -> bool:
+    """What the command `punctual audit` says of the whole run."""
+    found = audit.measure(stack.stack.plan.database_url)
+    print(f"audit {'clean' if found.code == 0 else 'NOT CLEAN'}: {found}")
+    return found.code == 0
 
 
 if __name__ == "__main__":

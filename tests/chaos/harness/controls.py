@@ -18,7 +18,7 @@ from tests.support.mutants.zygote import copy_tree
 
 JOBS_A_MINUTE, QUIET_SECONDS = 1_800, 30.0
 RUN_LIMIT_SECONDS = 300
-_BROKEN = re.compile(r"^\| (I\d+) \|.*\| ([1-9]\d*) \|$", re.MULTILINE)
+_BROKEN = re.compile(r"^\| ([IR]\d+) \|.*\| ([1-9]\d*) \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,15 @@ CONTROLS = (
         replacement="return self.next_read",
         faults=("freeze-job-service", "half-open", "drop-replies", "kill-worker"),
         breaks=frozenset({"I13"}),
+    ),
+    Control(
+        name="a key that is taken is given to the next in line",
+        file="job_service/postgres/migrations/versions/0003_pre_ordering_keys.py",
+        text="WHERE k.ordering_key = ANY (keys) AND k.job_id IS NULL\n    ),",
+        replacement="WHERE k.ordering_key = ANY (keys)\n    ),",
+        faults=("kill-worker", "drop-replies"),
+        breaks=frozenset({"R19"}),
+        minutes=0.5,
     ),
 )
 
