@@ -99,6 +99,16 @@ async def test_what_is_not_due_fills_the_hold_allowance_only(service: Service) -
     assert len(await service.claim(scheduler)) == 2
 
 
+async def test_nothing_is_claimed_beyond_the_look_ahead(service: Service) -> None:
+    """R23: what is far away takes no allowance of a worker."""
+    scheduler = await service.scheduler()
+    await service.worker(slots=2, hold_slots=3)
+    (far,) = await service.create(1, in_seconds=3_600)
+    (near,) = await service.create(1, in_seconds=50)
+    assert [job.job_id for job in await service.claim(scheduler)] == [near.id]
+    assert (await service.job(far.id)).status is JobStatus.CREATED
+
+
 @pytest.mark.parametrize(
     ("reason", "most"), [(DeclineReason.NO_SLOT, 0.1), (DeclineReason.UNKNOWN_TYPE, 0.5)]
 )

@@ -111,6 +111,18 @@ async def test_a_create_wakes_the_claim_that_waits(service: Service) -> None:
 
 
 @pytest.mark.usefixtures("rings_only")
+async def test_a_create_that_is_due_soon_wakes_the_claim_that_waits(service: Service) -> None:
+    """R26: it is claimed ahead of its time, so it must be heard of ahead of its time."""
+    scheduler = await service.scheduler()
+    await service.worker()
+    polling = await waiting(service, scheduler)
+    far = await service.create_one(in_seconds=600)
+    soon = await service.create_one(in_seconds=1)
+    await answered(polling, soon.id)
+    assert await service.row("due", far.id) is not None
+
+
+@pytest.mark.usefixtures("rings_only")
 async def test_a_worker_that_comes_wakes_the_claim_that_waits(service: Service) -> None:
     """R26: what was missing was a slot."""
     scheduler = await service.scheduler()

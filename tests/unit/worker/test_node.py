@@ -184,6 +184,18 @@ async def test_a_drain_finishes_or_releases(service: FakeJobService) -> None:
         assert service.left == list(service.live)
 
 
+async def test_a_worker_that_drains_reports_no_room(service: FakeJobService) -> None:
+    """R23: nothing is claimed for it, neither what is due nor ahead."""
+    async with running(service, SLEEPY, slots=5, hold_slots=7) as bench:
+        job = service.add("SLEEPY", {})
+        bench.dispatch(job)
+        await bench.until(lambda: job.status == "RUNNING", "under way")
+        bench.engine.membership.draining = True
+        await bench.engine.beat.run_once()
+        told = bench.engine.beat.counts()
+        assert (told.slots, told.hold_slots, told.running) == (1, 0, 1)
+
+
 async def test_a_node_that_still_holds_something_does_not_leave(service: FakeJobService) -> None:
     deaf = Deaf()
     async with running(service, a_type("DEAF", deaf), drain=0.1) as bench:
