@@ -5,6 +5,7 @@ import sys
 
 from job_service.app import make_stores, serve
 from job_service.duties.make_partitions import MakePartitions
+from job_service.processes import Member, Processes
 from job_service.settings import JobServiceSettings
 from shared.runtime import failpoints, log
 from shared.runtime.serve import run
@@ -26,6 +27,21 @@ def _migrate(settings: JobServiceSettings) -> int:
         return 2
     asyncio.run(_first_partitions(settings))
     return 0
+
+
+def _serve(settings: JobServiceSettings) -> int:
+    address = settings.job_service
+    if address.processes == 1:
+        return run(lambda: serve(settings))
+
+    def as_child(member: Member) -> int:
+        return run(lambda: serve(settings, member))
+
+    try:
+        return Processes(address.processes, as_child, host=address.host, port=address.port).run()
+    except OSError as error:
+        print(f"job_service: cannot listen on port {address.port}: {error}", file=sys.stderr)
+        return 2
 
 
 async def _first_partitions(settings: JobServiceSettings) -> None:
@@ -51,7 +67,7 @@ def main(arguments: list[str]) -> int:
     if verb == "migrate":
         return _migrate(settings)
     failpoints.arm(settings.test)
-    return run(lambda: serve(settings))
+    return _serve(settings)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ from job_service.postgres.partitions import Partitions
 from job_service.postgres.readiness import database_problem
 from job_service.postgres.reaping import Reaping, ReapTerms
 from job_service.postgres.reports import Reports
+from job_service.processes import Member
 from job_service.settings import JobServiceSettings
 from shared.api import documents
 from shared.contracts.states import NodeRole
@@ -302,10 +303,13 @@ def make_app(
     return app
 
 
-async def serve(settings: JobServiceSettings) -> None:
-    """Run job_service until it is asked to stop."""
+async def serve(settings: JobServiceSettings, member: Member | None = None) -> None:
+    """Run job_service until it is asked to stop. `member`: as one of several processes."""
     stop = Stop()
-    stop.listen()
+    if member is None:
+        stop.listen()
+    else:
+        stop.listen_as_child(member.lifeline)
     stores = make_stores(settings)
     notifier = Notifier(settings.database.url, connect_timeout=settings.database.connect_timeout)
     bells = Bells(
@@ -318,7 +322,8 @@ async def serve(settings: JobServiceSettings) -> None:
     duties = make_duties(settings, stores, bells.due)
     app = make_app(stores, operations, settings.limits, duties)
     address = settings.job_service
-    server = HttpServer(app, host=address.host, port=address.port)
+    port = address.port if member is None else member.port
+    server = HttpServer(app, host=address.host, port=port, shared=member is not None)
     await server.start()
     try:
         async with asyncio.TaskGroup() as group:

@@ -1,7 +1,7 @@
 """Rings between replicas of job_service: LISTEN and NOTIFY on one connection of its own.
 
-Rings are gathered and sent as one notification a flush (R26). After the connection was away every waiter is
-woken: rings may have been missed.
+A ring goes at once; what rings soon after another is gathered and goes as one notification (R26). After the
+connection was away every waiter is woken: rings may have been missed.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from shared.kernel.ids import new_id
 from shared.runtime.log import get
 
 GATHER_SECONDS = 0.01
+"""From one flush to the next."""
 RECONNECT_SECONDS = 1.0
 CALL_LIMIT_SECONDS = 5.0
 
@@ -71,10 +72,10 @@ class Notifier:
             while not lost.is_set():
                 await self._wake.wait()
                 self._wake.clear()
-                await asyncio.sleep(GATHER_SECONDS)
                 rung, self._rung = self._rung, set()
                 for channel in sorted(rung):
                     await connection.execute("SELECT pg_notify($1, $2)", channel, self._me)
+                await asyncio.sleep(GATHER_SECONDS)
         finally:
             with suppress(Exception):
                 connection.terminate()

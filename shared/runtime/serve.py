@@ -7,8 +7,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import uvicorn
@@ -50,6 +51,18 @@ class Stop:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ask)
+
+    def listen_as_child(self, lifeline: int) -> None:
+        """Be asked for the end by the parent: by SIGTERM, or by the other end of the pipe `lifeline` being
+        closed. A supervisor may send SIGTERM to all processes of a group, so one may be told twice."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._event.set)
+
+        def closed() -> None:
+            loop.remove_reader(lifeline)
+            self._event.set()
+
+        loop.add_reader(lifeline, closed)
 
 
 class _Server(uvicorn.Server):
@@ -116,13 +129,50 @@ class _Connection(HttpToolsProtocol):
         self.transport.close()
 
 
+def bound(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
+    """A socket for each address of `host`, none of which listens yet. Port 0 takes a free one. `shared`: beside
+    others that are shared; without it nobody else has the port.
+
+    Raises:
+        OSError: an address cannot be bound.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            sock = socket.socket(family, kind, protocol)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if shared:
+                share([sock])
+            taken = port or (sockets[0].getsockname()[1] if len(sockets) > 1 else 0)
+            sock.bind((address[0], taken, *address[2:]))
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def share(sockets: Iterable[socket.socket]) -> None:
+    """From now on others of this user may bind the same port, shared as well."""
+    for sock in sockets:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
 class HttpServer:
-    """An ASGI application on a port. Port 0 takes a free one; `port` tells which after `start`."""
+    """An ASGI application on a port. Port 0 takes a free one; `port` tells which after `start`. `shared`: other
+    processes listen on the same port."""
 
     MAX_CONNECTIONS = 2_000
 
-    def __init__(self, app: Any, *, host: str, port: int) -> None:
+    def __init__(self, app: Any, *, host: str, port: int, shared: bool = False) -> None:
         self._app = app
+        self._address = (host, port)
+        self._shared = shared
         self._server = _Server(
             uvicorn.Config(
                 self._serve_request,
@@ -163,8 +213,9 @@ class HttpServer:
             await asyncio.sleep(0.005)
 
     async def _serve(self) -> None:
+        sockets = bound(*self._address, shared=True) if self._shared else None
         try:
-            await self._server.serve()
+            await self._server.serve(sockets)
         except SystemExit as error:
             raise OSError("the HTTP address cannot be bound") from error
 

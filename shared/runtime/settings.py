@@ -105,10 +105,11 @@ class LeaseTimes(Section):
 
 
 class JobServiceAddress(Section):
-    """Where job_service listens (`host`, `port`) and where others find it (`url`)."""
+    """Where job_service listens (`host`, `port`), in how many `processes`, and where others find it (`url`)."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
+    processes: int = Field(default=1, ge=1, le=64)
     url: str = "http://127.0.0.1:8080"
     request_timeout: Duration = Field(default=5.0, gt=0)
 
