@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -257,23 +257,32 @@ def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> 
     ]
 
 
+def make_metrics(
+    stores: Stores, operations: Operations, duties: Sequence[Periodic] = ()
+) -> JobServiceMetrics:
+    """What this process tells of itself."""
+    told = JobServiceMetrics(stores.database, duties, version=probes.product_version())
+    told.of_attempts(operations.claims, operations.leases, operations.reports)
+    return told
+
+
 def make_app(
     stores: Stores,
     operations: Operations,
     limits: Limits | None = None,
-    duties: Sequence[Periodic] = (),
+    told: JobServiceMetrics | None = None,
+    page: Callable[[], Awaitable[bytes]] | None = None,
 ) -> FastAPI:
-    """The HTTP application. `limits`: the defaults unless given. `duties`: those that metrics tell of."""
+    """The HTTP application. `limits`: the defaults unless given. `told`: what is told of this process, with its
+    duties; `page`: of all processes, where it is one of several."""
     version = probes.product_version()
     app = documents.make_app(
         "Punctual job service", version, "Jobs: create, read and change them. See docs/api.md."
     )
     problems.install(app)
-    told = JobServiceMetrics(stores.database, duties, version=version)
-    told.of_attempts(operations.claims, operations.leases, operations.reports)
-    app.include_router(
-        probes.routes(partial(database_problem, stores.database), told.metrics.render)
-    )
+    told = told or make_metrics(stores, operations)
+    ready = partial(database_problem, stores.database)
+    app.include_router(probes.routes(ready, page or told.metrics.render))
     routers = [
         list_jobs.routes(stores.listing),
         why.routes(operations.explain),
@@ -320,11 +329,15 @@ async def serve(settings: JobServiceSettings, member: Member | None = None) -> N
     operations = make_operations(settings, stores, bells)
     bells.due.on_rung = operations.events.stir
     duties = make_duties(settings, stores, bells.due)
-    app = make_app(stores, operations, settings.limits, duties)
+    told = make_metrics(stores, operations, duties)
+    of_all = None if member is None else told.of_all(member)
+    app = make_app(stores, operations, settings.limits, told, of_all.page if of_all else None)
     address = settings.job_service
     port = address.port if member is None else member.port
     server = HttpServer(app, host=address.host, port=port, shared=member is not None)
     await server.start()
+    if of_all is not None:
+        await of_all.start()
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(notifier.run())]
@@ -338,6 +351,8 @@ async def serve(settings: JobServiceSettings, member: Member | None = None) -> N
             bells.cancels.close()
             operations.events.close()
             await server.stop()
+            if of_all is not None:
+                of_all.stop()
             for task in running:
                 task.cancel()
     finally:

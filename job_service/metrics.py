@@ -1,15 +1,27 @@
 """What job_service tells Prometheus."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from job_service.operations.claim_due import ClaimDue
 from job_service.operations.lease_attempts import LeaseAttempts
 from job_service.operations.report_attempts import ReportAttempts
+from job_service.page_of_all import PageOfAll
 from job_service.postgres.database import Database
 from job_service.postgres.gauges import Gauges, Snapshot
+from job_service.processes import Member
 from shared.contracts.states import JobStatus
-from shared.runtime.metrics import Metrics, Values
+from shared.runtime.metrics import PREFIX, Metrics, Values
 from shared.runtime.periodic import Periodic
+
+COMMON = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        *("build_info", "jobs", "in_flight", "oldest_due_seconds", "lag"),
+        *("nodes", "slots", "running", "held"),
+    )
+)
+"""What every process tells alike: what it is, and what the database holds."""
 
 
 class JobServiceMetrics:
@@ -30,6 +42,17 @@ class JobServiceMetrics:
         tally("claimed_jobs", "Jobs handed to schedulers.", "job_type", claims.claimed)
         tally("leases", "Attempts that workers asked for.", "decision", leases.decided)
         tally("reports", "Ends of attempts that workers told.", "verdict", reports.verdicts)
+
+    def of_all(self, member: Member) -> PageOfAll:
+        """The page of all processes of which this is one."""
+        return PageOfAll(
+            member.meet,
+            member.number,
+            member.count,
+            whole=self.metrics.render,
+            own=partial(self.metrics.render, refreshed=False),
+            common=COMMON,
+        )
 
     async def _refresh(self) -> None:
         self._seen = None

@@ -117,9 +117,9 @@ class Metrics:
         for reader in self._readers:
             yield from reader()
 
-    async def render(self) -> bytes:
-        """The page."""
-        for refresh in self._refreshes:
+    async def render(self, *, refreshed: bool = True) -> bytes:
+        """The page; with `refreshed` false what gauges read is what the scrape before has fetched."""
+        for refresh in self._refreshes if refreshed else ():
             try:
                 await refresh()
             except Exception as error:  # a page without some series is better than none

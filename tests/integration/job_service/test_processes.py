@@ -10,6 +10,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.api import JOBS, a_create
 from tests.support.job_processes import Started, client, job_processes
@@ -129,6 +130,30 @@ async def _claim(http: httpx.AsyncClient, node: UUID, seq: int) -> tuple[list[An
     answer = await http.post("/internal/v1/claims", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()["jobs"], time.perf_counter()
+
+
+async def test_metrics_tell_of_all_processes_whichever_is_asked(
+    service: Service, two: Started
+) -> None:
+    first, second = two.listening()
+    await service.create(3)
+    async with two.client_of(first) as one, two.client_of(second) as other:
+        for http, creates in ((one, 2), (other, 5)):
+            for _ in range(creates):
+                assert (await http.post(JOBS, json=a_create())).status_code == 201
+        for http in (one, other):
+            page = (await http.get("/metrics")).text
+            families = {f.name: f.samples for f in text_string_to_metric_families(page)}
+            answered = [
+                (sample.labels["process"], sample.value)
+                for sample in families["punctual_http_request_seconds"]
+                if sample.name.endswith("_count") and sample.labels["route"] == JOBS
+            ]
+            assert {process for process, _ in answered} == {"0", "1"}
+            assert sorted(value for _, value in answered) == [2, 5]
+            jobs = {s.labels["status"]: s for s in families["punctual_jobs"]}
+            assert jobs["CREATED"].value == 10
+            assert "process" not in jobs["CREATED"].labels
 
 
 async def test_sigterm_ends_all_in_good_order(service: Service, two: Started) -> None:
