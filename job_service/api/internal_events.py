@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from job_service.api.internal import said
-from job_service.operations.feed_events import FeedEvents
+from job_service.operations.feed_events import Fed, FeedEvents
 from shared.contracts.events import EventsReply, EventsRequest
 
 
@@ -13,6 +12,13 @@ def routes(feed: FeedEvents) -> APIRouter:
 
     @router.post("/events", response_model=EventsReply, summary="The next events to publish")
     async def events(body: EventsRequest) -> Response:
-        return said(await feed.feed(body))
+        return Response(written(await feed.feed(body)), media_type="application/json")
 
     return router
+
+
+def written(fed: Fed) -> str:
+    """An EventsReply as JSON text. Its events are put in as the text that they are."""
+    events = ",".join(fed.events)
+    around = EventsReply(**{**fed._asdict(), "events": []}).model_dump_json(by_alias=True)
+    return around.replace('"events":[]', f'"events":[{events}]', 1)

@@ -7,24 +7,23 @@ needs was committed before it could be written, so it can always be fetched alon
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 Place = tuple[int, UUID, int]
 """Transaction id, job, version."""
 
 
-@dataclass(frozen=True)
-class HistoryRow:
+class HistoryRow(NamedTuple):
     """One row that is to be fed. `before` is the transaction id of the row of the version before it; None where
-    there is none, or none that is fed: it was written before there was a feed, or is gone by retention."""
+    there is none, or none that is fed: it was written before there was a feed, or is gone by retention.
+    `event` is what is fed, a FeedEvent as JSON text."""
 
     xid: int
     job_id: UUID
     version: int
     before: int | None
-    facts: Any
+    event: str
 
     @property
     def place(self) -> Place:
@@ -37,19 +36,32 @@ def lacking(rows: Collection[HistoryRow], *, after: Place) -> dict[UUID, int]:
     is how far the broker has everything. For each its highest such version."""
     here = {(row.job_id, row.version) for row in rows}
     found: dict[UUID, int] = {}
-    for row in rows:
-        if row.before is None or (row.job_id, row.version - 1) in here:
+    for _, job_id, version, before, _ in rows:
+        if before is None or before < after[0] or (job_id, version - 1) in here:
             continue
-        if (row.before, row.job_id, row.version - 1) > after:
-            found[row.job_id] = max(row.version, found.get(row.job_id, 0))
+        if (before, job_id, version - 1) > after:
+            found[job_id] = max(version, found.get(job_id, 0))
     return found
 
 
-def in_order(rows: Sequence[HistoryRow]) -> list[HistoryRow]:
+def in_order(rows: Sequence[HistoryRow]) -> Sequence[HistoryRow]:
     """As they were committed as far as that is known, and each job's by version."""
+    if _is_in_order(rows):
+        return rows
     reached: dict[UUID, int] = {}
     keyed: list[tuple[Place, HistoryRow]] = []
     for row in sorted(rows, key=lambda row: (row.job_id, row.version)):
         reached[row.job_id] = max(row.xid, reached.get(row.job_id, 0))
         keyed.append(((reached[row.job_id], row.job_id, row.version), row))
     return [row for _, row in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def _is_in_order(rows: Sequence[HistoryRow]) -> bool:
+    """Nearly always: then nothing has to be sorted."""
+    reached: dict[UUID, int] = {}
+    last = 0
+    for xid, job_id, version, _, _ in rows:
+        if xid < last or version < reached.get(job_id, 0):
+            return False
+        last, reached[job_id] = xid, version
+    return True

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from job_service.domain.feed_order import HistoryRow, Place, in_order, lacking
 from job_service.operations.doorbell import Doorbell, wait
-from shared.contracts.events import EventsReply, EventsRequest, FeedCursor
+from shared.contracts.events import EventsRequest, FeedCursor
 from shared.runtime.log import get
 
 SILENT_SECONDS = 20.0
@@ -51,6 +51,17 @@ class FeedStore(Protocol):
     async def adopt(self, old: str, *, start_over: bool) -> None: ...
 
 
+class Fed(NamedTuple):
+    """An EventsReply; of its events each is JSON text already."""
+
+    live: bool
+    carrier: bool
+    events: Sequence[str]
+    end: FeedCursor | None
+    more: bool
+    now: datetime
+
+
 class FeedEvents:
     """Long-poll for the next events.
 
@@ -72,7 +83,7 @@ class FeedEvents:
         """Something changes jobs here: rows of the history will be there soon."""
         self._stirred_at = time.monotonic()
 
-    async def feed(self, request: EventsRequest) -> EventsReply:
+    async def feed(self, request: EventsRequest) -> Fed:
         """Answer as soon as there are events, or empty after the wait."""
         until = time.monotonic() + min(request.wait_seconds, LONGEST_WAIT_SECONDS)
         carried = await self._carry(request)
@@ -129,7 +140,7 @@ class FeedEvents:
             await self._store.adopt(cursor.cluster, start_over=not promoted)
         return rows
 
-    async def _reply(self, carried: Carried, read: Sequence[HistoryRow], limit: int) -> EventsReply:
+    async def _reply(self, carried: Carried, read: Sequence[HistoryRow], limit: int) -> Fed:
         cursor, end, rows = carried.cursor, None, list(read)
         if cursor is not None and rows:
             after = _place(cursor)
@@ -138,10 +149,10 @@ class FeedEvents:
             if jobs := lacking(rows, after=after):
                 here = {row.place for row in rows}
                 rows += [r for r in await self._store.below(jobs, after) if r.place not in here]
-        return EventsReply(
+        return Fed(
             live=carried.live,
             carrier=cursor is not None,
-            events=[row.facts for row in in_order(rows)],
+            events=[row.event for row in in_order(rows)],
             end=end,
             more=len(read) >= limit,
             now=carried.now,

@@ -9,7 +9,9 @@ from pydantic.alias_generators import to_camel
 
 def rfc3339(moment: datetime) -> str:
     """UTC with milliseconds, as every public reply writes times: `2026-11-21T10:00:00.000Z`."""
-    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 class Message(BaseModel):

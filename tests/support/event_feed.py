@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from job_service.api.internal_events import written
 from shared.contracts.events import EventsReply, EventsRequest, FeedCursor, FeedEvent
 from tests.support.job_service import Service
 
@@ -18,9 +19,9 @@ async def ask(
     limit: int = 1_000,
     wait_seconds: float = 0.0,
 ) -> EventsReply:
-    """One request of a scheduler."""
+    """One request of a scheduler; the reply as it is on the wire."""
     request = EventsRequest(node=node, acked=acked, limit=limit, wait_seconds=wait_seconds)
-    return await service.operations.events.feed(request)
+    return EventsReply.model_validate_json(written(await service.operations.events.feed(request)))
 
 
 async def history_of(service: Service) -> Versions:

@@ -15,7 +15,7 @@ from job_service.postgres.job_types import CLAIMED_OF_PAUSED
 from job_service.postgres.listing import READY_TO_RUN
 from job_service.postgres.partitions import Partitions
 from shared.contracts.claims import Claimed, ClaimRequest, Published
-from shared.contracts.events import EventsRequest
+from shared.contracts.events import EventsRequest, FeedEvent
 from shared.contracts.leases import Decision, DeclineReason, Lease, LeaseItem, LeaseRequest
 from shared.contracts.nodes import AskCancels, Position, Renew
 from shared.contracts.states import JobStatus, Outcome
@@ -309,7 +309,8 @@ class Day:
         second = await self._service.operations.events.feed(again)
         assert len(first.events) == len(second.events) == BATCH
         place = (end.xid, end.job_id, end.version)
-        await feed.below({fed.event.job_id: 2 for fed in second.events}, place)
+        events = [FeedEvent.model_validate_json(event) for event in second.events]
+        await feed.below({fed.event.job_id: 2 for fed in events}, place)
         await feed.left_over(place, BATCH)
         await feed.adopt("another", start_over=True)
         self._judge(BATCH)

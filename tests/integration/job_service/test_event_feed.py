@@ -169,6 +169,14 @@ async def test_who_waits_becomes_the_carrier_when_the_one_before_leaves(actors: 
     assert reply.events
 
 
+async def test_whatever_a_job_is_called_an_event_is_what_its_model_writes(actors: Actors) -> None:
+    odd = 'a "type", a \\ and é'
+    await actors.service.create(1, job_type=odd, traceparent='00-"\\-01')
+    (fed,) = (await ask(actors.service, actors.scheduler)).events
+    assert fed.event.job_type == odd
+    assert fed == FeedEvent.of(fed.event, traceparent='00-"\\-01')
+
+
 async def test_who_waits_is_answered_when_the_service_ends(actors: Actors) -> None:
     service = actors.service
     await _drained(service, actors.scheduler)
