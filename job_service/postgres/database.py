@@ -13,7 +13,8 @@ Public requests get a share of the pool (`PublicShare`); the rest stays for inte
 
 Plans are pinned: with statistics of an empty table PostgreSQL flips the narrow tables' plans to sequential
 scans and hash joins after a million jobs (DESIGN section 5), so these are off on our connections (ADR 0003).
-So are parallel workers: no statement of ours reads so much that they pay, but a feed that is behind looked like it.
+So are parallel workers: no statement of ours reads so much that they pay, though a feed that is behind looked
+like it.
 """
 
 import asyncio

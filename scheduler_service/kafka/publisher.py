@@ -151,9 +151,7 @@ class Publisher:
         jobs: list[Claimed] = []
         while lane:
             job = lane[0]
-            value, headers = encode(
-                job, traceparent=job.traceparent, stamps=self._way.stamps(job)
-            )
+            value, headers = encode(job, traceparent=job.traceparent, stamps=self._way.stamps(job))
             key = None if job.ordering_key is None else job.ordering_key.encode()
             if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                 break

@@ -1,8 +1,8 @@
 """A feed that is behind reads a batch for each batch, whatever the statistics make of what follows its cursor.
 
-They tell how many rows have a later transaction than the cursor's, and not how many of the same follow it. Where
-that was much (a restored dump, a copy), a parallel plan looked cheaper than the order of the index: it read all that
-was left, and sorted it, for each batch.
+They tell how many rows have a later transaction than the cursor's, and not how many of the same follow it.
+Where that was much (a restored dump, a copy), a parallel plan looked cheaper than the order of the index: it
+read all that was left, and sorted it, for each batch.
 """
 
 from datetime import timedelta
