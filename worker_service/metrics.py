@@ -29,12 +29,12 @@ class WorkerMetrics:
 
     def started(self, job_type: str, *, late: float, waited: float) -> None:
         """A handler is being called; seconds."""
-        self._lateness.labels(job_type).observe(late)
-        self._wait.labels(job_type).observe(waited)
+        self._lateness.observe(late, job_type)
+        self._wait.observe(waited, job_type)
 
     def ended(self, job_type: str, outcome: str, *, took: float) -> None:
         """A handler's call is over; seconds."""
-        self._run.labels(job_type, outcome).observe(took)
+        self._run.observe(took, job_type, outcome)
 
     def of_the_engine(
         self,

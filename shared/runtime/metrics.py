@@ -12,19 +12,14 @@ from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
-    Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from shared.runtime.histogram import Histogram
 from shared.runtime.legs import Legs
 from shared.runtime.log import get
 from shared.runtime.periodic import Periodic
@@ -66,9 +61,9 @@ class Metrics:
         self, name: str, text: str, labels: Sequence[str] = (), *, buckets: Sequence[float] = FAST
     ) -> Histogram:
         """A histogram of seconds, to be observed as things happen."""
-        return Histogram(
-            PREFIX + name, text, labelnames=labels, buckets=buckets, registry=self._registry
-        )
+        histogram = Histogram(PREFIX + name, text, labels, buckets=buckets)
+        self._readers.append(histogram.collect)
+        return histogram
 
     def counter(self, name: str, text: str, labels: Sequence[str], read: Read) -> None:
         """A number that only rises; `name` is without `_total`."""
@@ -88,18 +83,7 @@ class Metrics:
 
     def legs(self, legs: Legs) -> None:
         """How long the legs of a job's way took, as far as this process sees them."""
-
-        def read() -> Iterator[Metric]:
-            family = HistogramMetricFamily(
-                PREFIX + "leg_seconds",
-                "What the legs of a job's way to its handler took.",
-                labels=("leg",),
-            )
-            for leg, (buckets, whole) in legs.read().items():
-                family.add_metric((leg,), buckets, whole)
-            yield family
-
-        self._readers.append(read)
+        self._readers.append(legs.histogram.collect)
 
     def before(self, refresh: Refresh) -> None:
         """Run this before each scrape: it fetches what gauges read. Its failure leaves the rest as it is."""
@@ -149,7 +133,7 @@ class Metrics:
                 route = getattr(scope.get("route"), "path", "no route")
                 method = scope["method"] if scope["method"] in _METHODS else "OTHER"
                 spent = time.perf_counter() - began
-                self._requests.labels(method, route, status).observe(spent)
+                self._requests.observe(spent, method, route, status)
 
         return timed
 

@@ -26,7 +26,12 @@ class Scheduler:
         self.way = MeasureWay(held=self.held, clock=self.clock, legs=self.legs)
 
     def sum_of(self, leg: str) -> float:
-        return self.legs.read()[leg][1]
+        (family,) = self.legs.histogram.collect()
+        return next(
+            sample.value
+            for sample in family.samples
+            if sample.name.endswith("_sum") and sample.labels == {"leg": leg}
+        )
 
 
 def test_a_record_tells_when_it_was_claimed_and_sent() -> None:
