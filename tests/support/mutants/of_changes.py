@@ -129,8 +129,8 @@ MUTANTS = (
         "R11",
         "a claim skips jobs that others have locked",
         f"{POSTGRES}/claims.py",
-        "ORDER BY j.id FOR UPDATE OF j SKIP LOCKED",
-        "ORDER BY j.id FOR UPDATE OF j",
+        "LIMIT 1 FOR UPDATE SKIP LOCKED",
+        "LIMIT 1 FOR UPDATE",
         (f"{CLAIMS}::test_a_claim_skips_a_job_that_somebody_is_changing",),
     ),
     Mutant(
