@@ -26,6 +26,7 @@ from job_service.api.admission import Admission
 from job_service.api.body_limit import BodyLimit
 from job_service.api.hot_routes import HotRoutes
 from job_service.domain.outside import OUTSIDE
+from job_service.domain.recent_ways import RecentWays
 from job_service.duties.end_overdue import EndOverdue
 from job_service.duties.expire import Expire
 from job_service.duties.fold_counts import FoldCounts
@@ -74,6 +75,7 @@ from job_service.processes import Member
 from job_service.settings import JobServiceSettings
 from shared.api import documents
 from shared.contracts.states import NodeRole
+from shared.kernel.clock import monotonic
 from shared.runtime.periodic import Periodic
 from shared.runtime.serve import HttpServer, Stop
 from shared.runtime.settings import Limits
@@ -186,6 +188,7 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         NodeRole.WORKER: settings.lease.ttl,
         NodeRole.SCHEDULER: settings.lease.scheduler_ttl,
     }
+    ways = RecentWays(monotonic)
     create = CreateJobs(stores.jobs, due)
     events = FeedEvents(stores.feed)
     types = TypeCheck(stores.types)
@@ -209,12 +212,17 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         ),
         delete=DeleteJob(stores.deletion, stores.jobs),
         claims=ClaimDue(
-            stores.claims, due, aged_share=settings.claim.aged_share, on_claimed=events.stir
+            stores.claims,
+            due,
+            ways,
+            aged_share=settings.claim.aged_share,
+            on_claimed=events.stir,
         ),
         leases=LeaseAttempts(
             stores.leases,
             stores.nodes,
             due,
+            ways,
             suspect_after=settings.poison.suspect_after,
             uniform=random.random,
         ),

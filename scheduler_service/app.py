@@ -10,6 +10,7 @@ from uuid import UUID
 from scheduler_service.api.routes import build_app
 from scheduler_service.clients.job_service import JobService
 from scheduler_service.domain.held_jobs import HeldJobs, key_of
+from scheduler_service.domain.lead import Lead
 from scheduler_service.kafka.event_publisher import EventPublisher
 from scheduler_service.kafka.keep_topics import KeepTopics
 from scheduler_service.kafka.publisher import Publisher
@@ -85,7 +86,7 @@ class SchedulerApp:
         self._loop = asyncio.get_running_loop()
         self._log = get(__name__)
         self._clock = DatabaseClock()
-        self._held = HeldJobs(lead_seconds=settings.scheduler.lead)
+        self._held = HeldJobs(Lead(settings.scheduler.lead, most=settings.scheduler.lead_most))
         self._legs = Legs(LEGS)
         self._job_service = JobService(settings.job_service)
         self._topics = KeepTopics(settings.kafka)

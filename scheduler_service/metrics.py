@@ -25,6 +25,12 @@ def measure(
     metrics.legs(legs)
     metrics.gauge("held_jobs", "Jobs claimed and not published yet.", (), lambda: {(): len(held)})
     metrics.gauge(
+        "lead_seconds",
+        "How long before their due time jobs are published, as it is now.",
+        (),
+        lambda: {(): held.lead.seconds},
+    )
+    metrics.gauge(
         "broker_connected",
         "1 while there is a producer that nothing speaks against.",
         (),

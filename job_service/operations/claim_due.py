@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from job_service.domain.credits import AgedShare, Capacity, Credits, credits_of
+from job_service.domain.recent_ways import RecentWays
 from job_service.operations.doorbell import Doorbell, wait
 from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest, Published
 
@@ -38,6 +39,7 @@ class ClaimDue:
         self,
         store: ClaimStore,
         doorbell: Doorbell,
+        ways: RecentWays,
         *,
         aged_share: float,
         on_claimed: Callable[[], None] = lambda: None,
@@ -45,6 +47,7 @@ class ClaimDue:
         self._store = store
         self._on_claimed = on_claimed
         self._doorbell = doorbell
+        self._ways = ways
         self._turn = asyncio.Lock()
         self._rotation = 0
         self._aged = AgedShare(aged_share)
@@ -83,7 +86,10 @@ class ClaimDue:
         if first and request.acked < request.seq - 1:
             jobs += await self._store.unacknowledged(request.node, request.acked, request.seq)
         pause = LOOK_AGAIN_SECONDS if credit.due else LOOK_FOR_CREDIT_SECONDS
-        return ClaimReply(live=True, jobs=jobs, now=capacity.now), pause
+        reply = ClaimReply(
+            live=True, jobs=jobs, now=capacity.now, seconds_to_lease=self._ways.longest()
+        )
+        return reply, pause
 
     def _credits(self, capacity: Capacity, limit: int) -> Credits:
         credit = credits_of(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from job_service.domain.recent_ways import RecentWays
 from job_service.operations.busy_jobs import BusyJobs
 from job_service.operations.doorbell import Doorbell
 from job_service.operations.outcomes import Busy, Retryable
@@ -58,6 +59,7 @@ class LeaseAttempts:
         store: LeaseStore,
         nodes: NodeStore,
         doorbell: Doorbell,
+        ways: RecentWays,
         *,
         suspect_after: int,
         uniform: Callable[[], float],
@@ -65,6 +67,7 @@ class LeaseAttempts:
         self._store = store
         self._nodes = nodes
         self._doorbell = doorbell
+        self._ways = ways
         self._suspect_after = suspect_after
         self._uniform = uniform
         self._busy = BusyJobs(time.monotonic)
@@ -127,6 +130,8 @@ class LeaseAttempts:
             for row in rows:
                 answers[row["id"], row["attempt"]] = granted(row)
                 stamp = row["now"]
+                if row["published_at"] is not None:
+                    self._ways.note((row["now"] - row["published_at"]).total_seconds())
             left -= {(row["id"], row["attempt"]) for row in rows}
             if not left:
                 return stamp

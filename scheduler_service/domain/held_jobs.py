@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from scheduler_service.domain.lead import Lead
 from scheduler_service.domain.timer_wheel import TimerWheel
 from shared.contracts.claims import Claimed
 
@@ -39,12 +40,11 @@ class Hold:
 
 
 class HeldJobs:
-    """`lead_seconds`: how long before its due time a job is to be published."""
+    """`lead`: how long before its due time a job is to be published, if it is held from now on."""
 
-    def __init__(self, *, lead_seconds: float) -> None:
-        self._lead_us = round(lead_seconds * 1_000_000)
+    def __init__(self, lead: Lead) -> None:
+        self.lead = lead
         self._wheel: TimerWheel[Claimed] = TimerWheel()
-        self._lead = timedelta(microseconds=self._lead_us)
         self._held: dict[AttemptKey, Hold] = {}
 
     def __len__(self) -> int:
@@ -61,12 +61,14 @@ class HeldJobs:
     def hold(self, jobs: Iterable[Claimed], *, now: datetime) -> list[Claimed]:
         """Put jobs into the wheel; those that were not held before."""
         new = []
+        lead_us = round(self.lead.seconds * 1_000_000)
+        lead = timedelta(microseconds=lead_us)
         for job in jobs:
             key = key_of(job)
             if key in self._held:
                 continue
-            self._held[key] = Hold(now, max(now, job.due_at - self._lead))
-            self._wheel.add(microseconds(job.due_at) - self._lead_us, job)
+            self._held[key] = Hold(now, max(now, job.due_at - lead))
+            self._wheel.add(microseconds(job.due_at) - lead_us, job)
             new.append(job)
         return new
 

@@ -151,6 +151,7 @@ class ClaimDue:
     def _hold(self, reply: ClaimReply) -> list[Claimed]:
         self.claimed += len(reply.jobs)
         now = self._clock.at_least()
+        self._held.lead.heard(reply.seconds_to_lease)
         new = self._held.hold(reply.jobs, now=now)
         for job in new:
             if job.due_at < now:

@@ -49,8 +49,10 @@ class Claimed(Message):
 
 
 class ClaimReply(Message):
-    """`live` false: the node is dead, register anew and forget what was claimed."""
+    """`live` false: the node is dead, register anew and forget what was claimed. `seconds_to_lease`: what all
+    but one in a hundred records took lately from their sending to the lease, as workers and records tell."""
 
     live: bool
     jobs: list[Claimed]
     now: AwareDatetime
+    seconds_to_lease: float | None = Field(default=None, ge=0)

@@ -9,6 +9,7 @@ from uuid import UUID
 from aiokafka.errors import KafkaError
 
 from scheduler_service.domain.held_jobs import HeldJobs
+from scheduler_service.domain.lead import Lead
 from scheduler_service.kafka.publisher import Publisher
 from scheduler_service.operations.measure_way import LEGS, MeasureWay
 from shared.contracts.claims import Claimed, Published
@@ -33,7 +34,7 @@ class Bench:
         self.after_batch: Callable[[], None] = lambda: None
         clock = DatabaseClock()
         clock.heard(datetime.now(UTC))
-        self.held = HeldJobs(lead_seconds=0.0)
+        self.held = HeldJobs(Lead(0.0, most=0.0))
         self.legs = Legs(LEGS)
         self.publisher = Publisher(
             settings,

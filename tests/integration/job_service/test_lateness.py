@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from job_service.api.models import public_execution
+from job_service.domain.recent_ways import FEWEST
 from shared.contracts.leases import LeaseItem, LeaseRequest
 from shared.contracts.reports import Start
 from shared.contracts.states import Outcome
@@ -116,3 +117,19 @@ async def test_a_lease_of_a_record_without_stamps_has_an_execution_without_them(
     way = public_execution(row)["wayMs"]
     assert (way["claimed"], way["published"], way["received"]) == (None, None, None)
     assert way["leased"] >= 0
+
+
+async def test_a_claim_is_told_how_long_records_take(actors: Actors) -> None:
+    """From their sending, which the record tells, to their lease: the lead follows that."""
+    service = actors.service
+    assert (await service.claim_reply(actors.scheduler)).seconds_to_lease is None
+    await service.create(FEWEST)
+    sent_at = await service.raw.fetchval("SELECT clock_timestamp() - interval '2 seconds'")
+    items = [
+        LeaseItem(job_id=job.job_id, attempt=job.attempt, way=Stamps(published_at=sent_at))
+        for job in await service.claim(actors.scheduler)
+    ]
+    await service.operations.leases.lease(LeaseRequest(node=actors.worker, items=items))
+    told = (await service.claim_reply(actors.scheduler)).seconds_to_lease
+    assert told is not None
+    assert told >= 2.0

@@ -11,11 +11,13 @@ from contextlib import AsyncExitStack
 import pytest
 
 from job_service.domain.credits import Credits
+from job_service.domain.recent_ways import RecentWays
 from job_service.operations import claim_due, wait_for_cancels
 from job_service.operations.claim_due import ClaimDue
 from job_service.postgres.claims import Claims
 from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest
 from shared.contracts.nodes import AskCancels
+from shared.kernel.clock import monotonic
 from tests.support.job_service import Service, new_job
 from tests.support.replicas import cut_off, listeners, replica
 from tests.support.waiting import until
@@ -93,7 +95,7 @@ async def test_what_is_created_between_look_and_wait_is_seen(service: Service) -
         look_after_seconds=10.0,
     )
     store.service = service
-    claims = ClaimDue(store, service.bells.due, aged_share=0.1)
+    claims = ClaimDue(store, service.bells.due, RecentWays(monotonic), aged_share=0.1)
     request = ClaimRequest(node=scheduler, seq=1, acked=0, limit=10, wait_seconds=WAIT_SECONDS)
     async with asyncio.timeout(WAIT_SECONDS / 2):
         reply = await claims.claim(request)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduler_service.domain.held_jobs import HeldJobs
+from scheduler_service.domain.lead import Lead
 from scheduler_service.operations.claim_due import (
     LONG_POLL_SECONDS,
     REPORT_POLL_SECONDS,
@@ -54,7 +55,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.job_service = InMemoryJobService()
-        self.held = HeldJobs(lead_seconds=0.0)
+        self.held = HeldJobs(Lead(0.0, most=0.0))
         self.deaths = 0
         self.now = 0.0
         self.claim = ClaimDue(

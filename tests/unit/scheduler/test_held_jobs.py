@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from scheduler_service.domain.held_jobs import HeldJobs, key_of, microseconds
+from scheduler_service.domain.lead import Lead
 from tests.unit.scheduler.claimed_jobs import NOON, claimed
 
 
 def test_a_job_comes_out_at_its_due_time_minus_the_lead() -> None:
-    held = HeldJobs(lead_seconds=0.1)
+    held = HeldJobs(Lead(0.1, most=0.1))
     job = claimed(due_in=1.0)
     held.hold([job], now=NOON)
     assert held.take_due(NOON + timedelta(seconds=0.899_999)) == []
@@ -18,7 +19,7 @@ def test_a_job_comes_out_at_its_due_time_minus_the_lead() -> None:
 
 def test_a_job_that_comes_again_is_not_put_in_twice() -> None:
     """R8: job_service sends claims again that it believes unacknowledged."""
-    held = HeldJobs(lead_seconds=0.1)
+    held = HeldJobs(Lead(0.1, most=0.1))
     job = claimed()
     assert held.hold([job, job], now=NOON) == [job]
     assert held.hold([job], now=NOON) == []
@@ -29,7 +30,7 @@ def test_a_job_that_comes_again_is_not_put_in_twice() -> None:
 
 
 def test_a_job_armed_again_after_it_was_published_is_published_again() -> None:
-    held = HeldJobs(lead_seconds=0.0)
+    held = HeldJobs(Lead(0.0, most=0.0))
     job = claimed()
     held.hold([job], now=NOON)
     held.take_due(NOON)
@@ -40,7 +41,7 @@ def test_a_job_armed_again_after_it_was_published_is_published_again() -> None:
 
 
 def test_another_attempt_of_a_held_job_is_another_thing() -> None:
-    held = HeldJobs(lead_seconds=0.0)
+    held = HeldJobs(Lead(0.0, most=0.0))
     first = claimed()
     second = first.model_copy(update={"attempt": 2})
     assert held.hold([first, second], now=NOON) == [first, second]

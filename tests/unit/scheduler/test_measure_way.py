@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler_service.domain.held_jobs import HeldJobs
+from scheduler_service.domain.lead import Lead
 from scheduler_service.operations.measure_way import LEGS, MeasureWay
 from shared.contracts.way import told_by
 from shared.kernel.clock import DatabaseClock
@@ -21,7 +22,7 @@ class Scheduler:
         self.seconds = 0.0
         self.clock = DatabaseClock(now=lambda: self.seconds)
         self.clock.heard(NOON)
-        self.held = HeldJobs(lead_seconds=LEAD_SECONDS)
+        self.held = HeldJobs(Lead(LEAD_SECONDS, most=LEAD_SECONDS))
         self.legs = Legs(LEGS)
         self.way = MeasureWay(held=self.held, clock=self.clock, legs=self.legs)
 

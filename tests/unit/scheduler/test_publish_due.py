@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler_service.domain.held_jobs import HeldJobs
+from scheduler_service.domain.lead import Lead
 from scheduler_service.operations.publish_due import PublishDue
 from shared.contracts.claims import Claimed
 from shared.kernel.clock import DatabaseClock
@@ -15,7 +16,7 @@ from tests.unit.scheduler.claimed_jobs import NOON, claimed
 async def test_it_publishes_what_is_due_and_sets_the_alarm_for_the_next() -> None:
     monotonic = 50.0
     clock = DatabaseClock(now=lambda: monotonic)
-    held = HeldJobs(lead_seconds=0.1)
+    held = HeldJobs(Lead(0.1, most=0.1))
     published: list[Claimed] = []
     alarms: list[float] = []
     publish = PublishDue(held=held, clock=clock, publish=published.extend, alarm=alarms.append)
