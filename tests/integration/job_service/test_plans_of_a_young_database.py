@@ -1,7 +1,7 @@
 """A claim looks up the jobs that it takes, also by a plan that was made when there were none.
 
-A connection keeps a generic plan until somebody analyzes a table of it: the first minute of a database at
-least. A crowded database is judged in test_plans.py.
+A connection keeps a generic plan until somebody analyzes a table of it: for the first minute at least.
+A crowded database is judged in test_plans.py.
 """
 
 import asyncpg
