@@ -60,8 +60,8 @@ def _grow(stack: RunningStack, source: str, state: str, wanted: int) -> None:
         raw = await asyncpg.connect(stack.stack.plan.database_url)
         try:
             while more > 0:
-                await copy_jobs(raw, min(more, AT_ONCE), of=source, days=0.02)
-                more -= AT_ONCE
+                count, more = min(more, AT_ONCE), more - AT_ONCE
+                await copy_jobs(raw, count, of=source, days=0.02, more_follow=more > 0)
         finally:
             await raw.close()
 

@@ -54,10 +54,15 @@ async def make_days(database: Database) -> None:
 
 
 async def copy_jobs(
-    connection: asyncpg.Connection, copies: int, *, of: str = EVERY, days: float = DAYS
+    connection: asyncpg.Connection,
+    copies: int,
+    *,
+    of: str = EVERY,
+    days: float = DAYS,
+    more_follow: bool = False,
 ) -> None:
     """Add that many jobs to those that are there: copies of those that the query `of` answers, with ids of the
-    last `days`."""
+    last `days`. While `more_follow` the counts and the statistics are left as they were."""
     await connection.execute("SET synchronous_commit = off; SET work_mem = '64MB'")
     await connection.execute("DROP TABLE IF EXISTS copies")
     await connection.execute(
@@ -70,9 +75,13 @@ async def copy_jobs(
         await connection.execute(
             f"""INSERT INTO {table} ({key}, {fresh[0]}{columns})
                 SELECT c.id, {fresh[1]}{columns} FROM copies AS c
-                JOIN (SELECT {key} AS source_id, {columns} FROM {table}) AS t ON t.source_id = c.source
+                JOIN (SELECT {key} AS source_id, {columns} FROM {table}
+                      WHERE {key} = ANY (ARRAY (SELECT DISTINCT source FROM copies))) AS t
+                ON t.source_id = c.source
                 ORDER BY c.batch, {"c.id" if order == key else f"t.{order}"}""",
             timeout=LIMIT_SECONDS,
         )
-    await connection.execute(COUNTS)
+    if more_follow:
+        return
+    await connection.execute(COUNTS, timeout=LIMIT_SECONDS)
     await connection.execute("VACUUM ANALYZE", timeout=LIMIT_SECONDS)

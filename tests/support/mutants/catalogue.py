@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from tests.support.mutants import (
     of_changes,
     of_creates,
+    of_credits,
     of_duties,
     of_grants,
     of_keys,
     of_pauses,
     of_schedulers,
     of_sessions,
+    of_timing,
     of_workers,
 )
 from tests.support.mutants.mutant import Mutant
@@ -26,6 +28,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_sessions.MUTANTS,
     *of_schedulers.MUTANTS,
     *of_workers.MUTANTS,
+    *of_timing.MUTANTS,
+    *of_credits.MUTANTS,
 )
 
 
