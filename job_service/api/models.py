@@ -105,7 +105,7 @@ class CreateJob(RequestModel):
             timeout_seconds=self.timeout_seconds,
             expires_at=self.expires_at,
             ordering_key=self.ordering_key,
-            labels=json.dumps(self.labels),
+            labels=json.dumps(self.labels) if self.labels else "{}",
             traceparent=traceparent,
             idempotency_key=key,
             body_hash=None if key is None else self.body_hash(),

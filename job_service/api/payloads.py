@@ -14,6 +14,8 @@ MAX_DEPTH = 64
 MAX_DIGITS = 309
 """Digits of a number, as in the largest double written out: PostgreSQL writes 1e308 with all its zeros."""
 
+_STRICT = json.JSONEncoder(allow_nan=False)
+
 _PLAIN_FROM, _PLAIN_BELOW = 1e-6, 1e16
 """Python writes a number with an exponent outside of these."""
 
@@ -29,7 +31,7 @@ def payload_text(value: Any) -> str | None:
     value = _unwrapped(value)
     more_bytes = _check(value, 1)
     try:
-        text = json.dumps(value, allow_nan=False)
+        text = _STRICT.encode(value)
     except ValueError:
         raise Invalid("payload", "NaN and Infinity are no JSON") from None
     if len(text.encode()) + more_bytes > MAX_PAYLOAD_BYTES:

@@ -1,12 +1,11 @@
 """The end of an attempt, as it is recorded."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """One end to record, with the hash of its outcome and the numbers for its back-off."""
 
     job_id: UUID

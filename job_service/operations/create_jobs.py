@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
 
@@ -225,7 +224,7 @@ async def _fitted(
         return list(jobs), unfit
     still = dict(zip(strings, await fits(list(strings.values())), strict=True))
     taken = {job_id for job_id, wrong in still.items() if wrong is None}
-    fitted = [replace(j, payload=j.payload_as_string) if j.id in taken else j for j in jobs]
+    fitted = [j._replace(payload=j.payload_as_string) if j.id in taken else j for j in jobs]
     return fitted, {job_id: wrong for job_id, wrong in unfit.items() if job_id not in taken}
 
 

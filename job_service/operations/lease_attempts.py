@@ -39,7 +39,9 @@ _WAITS = {
 class LeaseStore(Protocol):
     """What leasing needs of the database."""
 
-    async def lease(self, node: UUID, items: Sequence[tuple[UUID, int, UUID, Stamps]]) -> Any: ...
+    async def lease(
+        self, node: UUID, items: Sequence[tuple[UUID, int, UUID, Stamps]]
+    ) -> tuple[Sequence[Any], datetime] | None: ...
     async def explain(self, ids: Sequence[UUID]) -> Mapping[UUID, Any]: ...
     async def take_back_paused_among(self, ids: Sequence[UUID]) -> int: ...
     async def decline(self, items: Sequence[tuple[UUID, int, float, bool]]) -> set[UUID]: ...
@@ -121,24 +123,23 @@ class LeaseAttempts:
         answers: dict[tuple[UUID, int], Lease],
     ) -> datetime | None:
         """Fill `answers` for all of `wanted`; a stamp of the database clock, or None for a dead node."""
-        stamp: datetime | None = None
         left = set(wanted)
         for _ in range(TRIES):
-            rows = await self._store.lease(node, [(*key, new_id(), wanted[key]) for key in left])
-            if rows is None:
+            given = await self._store.lease(node, [(*key, new_id(), wanted[key]) for key in left])
+            if given is None:
                 return None
+            rows, stamp = given
             for row in rows:
                 answers[row["id"], row["attempt"]] = granted(row)
-                stamp = row["now"]
                 if row["published_at"] is not None:
-                    self._ways.note((row["now"] - row["published_at"]).total_seconds())
-            left -= {(row["id"], row["attempt"]) for row in rows}
+                    self._ways.note((stamp - row["published_at"]).total_seconds())
+            left -= answers.keys()
             if not left:
                 return stamp
             stamp = await self._explain(node, left, answers) or stamp
             left -= answers.keys()
             if not left:
-                return stamp or (await self._nodes.look(node))[1]
+                return stamp
         raise Retryable(f"{len(left)} leases kept racing with other changes")
 
     async def _explain(

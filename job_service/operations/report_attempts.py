@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -22,8 +23,11 @@ from shared.contracts.reports import (
     Start,
     Verdict,
 )
+from shared.contracts.states import Outcome
 
 CONFLICT = 409
+
+_SORTED = json.JSONEncoder(sort_keys=True)
 
 TRIES = 3
 """A batch that met jobs that somebody keeps locked goes on without them, at most so often."""
@@ -50,8 +54,18 @@ class ReportStore(Protocol):
 
 def hash_of(end: End) -> bytes:
     """Names an outcome: the same report twice has the same hash. SHA-256, 32 bytes."""
-    said = [end.outcome.value, end.result, end.error]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
+    if end.result is None and end.error is None:
+        return _hash_of_word(end.outcome)
+    return _hash_of([end.outcome.value, end.result, end.error])
+
+
+@cache
+def _hash_of_word(outcome: Outcome) -> bytes:
+    return _hash_of([outcome.value, None, None])
+
+
+def _hash_of(said: Any) -> bytes:
+    return hashlib.sha256(_SORTED.encode(said).encode()).digest()
 
 
 class ReportAttempts:

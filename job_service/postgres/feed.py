@@ -21,6 +21,8 @@ from job_service.postgres.lookup import lookup
 from shared.contracts.base import rfc3339
 from shared.contracts.events import FeedCursor
 
+_WHOLE_STAMP = len("2026-11-21 10:00:00.123456+00")
+
 SLICE = 100
 """Rows made into events in one go; some 0.5 ms, in which nothing else is answered."""
 
@@ -55,8 +57,8 @@ FROM (VALUES (1)) AS one LEFT JOIN carried AS c ON true
 """
 
 _FACTS = """
-       h.xid, h.job_id, h.version, p.xid AS before, h.from_status, h.to_status, h.attempt, h.node, h.at,
-       h.reason, h.actor, j.job_type, j.traceparent
+       h.xid, h.job_id, h.version, p.xid AS before, h.from_status, h.to_status, h.attempt, h.node,
+       h.at::text, h.reason, h.actor, j.job_type, j.traceparent
 """
 # The row of the version before stands in the same partition: the join is made partition by partition
 # (enable_partitionwise_join), which spares each row the choice of one.
@@ -184,7 +186,7 @@ def _row(row: asyncpg.Record) -> HistoryRow:
         job_type,
         traceparent,
     ) = row
-    job, moment = str(job_id), rfc3339(at)
+    job, moment = str(job_id), _moment(at)
     # By hand, as it is made for each transition: the models take ten times as long, and say the same.
     states, by, why = _kind(was, to, node, reason, actor, job_type)
     event = (
@@ -194,6 +196,14 @@ def _row(row: asyncpg.Record) -> HistoryRow:
         f'"traceparent":{"null" if traceparent is None else json.dumps(traceparent)}}}'
     )
     return HistoryRow(xid, job_id, version, before, event)
+
+
+def _moment(at: str) -> str:
+    """As `rfc3339` writes a time, from the text of PostgreSQL: `2026-11-21 10:00:00.123456+00`, without zeros
+    at the end. To make a datetime of it takes five times as long."""
+    if len(at) == _WHOLE_STAMP and at.endswith("+00"):
+        return f"{at[:10]}T{at[11:23]}Z"
+    return rfc3339(datetime.fromisoformat(at))
 
 
 @lru_cache(maxsize=4_000)

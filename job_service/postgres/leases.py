@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +98,11 @@ executed AS (
            claimed_at, published_at, received_at
     FROM moved
 )
-SELECT moved.*, clock_timestamp() AS now FROM live LEFT JOIN moved ON true
+SELECT id, attempt, status, job_type, payload, ready_at, failures, max_attempts, cancel_requested, name,
+       traceparent, execution_id, timeout_seconds, published_at, NULL::timestamptz AS now FROM moved
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, clock_timestamp()
+FROM live
 """
 
 # What stands in the way of a lease, and what a repeat of one is told (R1).
@@ -201,11 +206,9 @@ class Leases:
 
     async def lease(
         self, node: UUID, items: Sequence[tuple[UUID, int, UUID, Stamps]]
-    ) -> list[asyncpg.Record] | None:
-        """Grant what can be granted of (job, attempt, execution id, way so far); None: the node is dead.
-
-        The list holds a row for each grant; a node that is live and gets nothing is answered an empty list.
-        """
+    ) -> tuple[list[asyncpg.Record], datetime] | None:
+        """Grant what can be granted of (job, attempt, execution id, way so far): a row for each grant, and a
+        stamp of the database clock. None: the node is dead."""
         ordered = sorted(items, key=lambda item: item[0])
         ids = [item[0] for item in ordered]
         ways = [item[3] for item in ordered]
@@ -230,7 +233,7 @@ class Leases:
 
         rows = await naming_busy(self._database, ids, lambda: self._database.transaction(unit))
         failpoints.hit("lease.committed")
-        return [row for row in rows if row["id"] is not None] if rows else None
+        return (rows[:-1], rows[-1]["now"]) if rows else None
 
     async def explain(self, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
         """How those jobs stand, by id."""

@@ -98,8 +98,8 @@ executed AS (
         started_at = m.started_at, ended_at = m.ended_at, error = m.error, result_hash = m.result_hash
     FROM moved AS m WHERE {lookup("e.job_id", "m.id")} AND e.attempt = m.attempt
 )
-SELECT moved.id, moved.attempt, moved.status, clock_timestamp() AS now
-FROM (VALUES (1)) AS one LEFT JOIN moved ON true
+SELECT id, attempt, status, NULL::timestamptz AS now FROM moved
+UNION ALL SELECT NULL, NULL, NULL, clock_timestamp()
 """
 
 # For the ends that changed nothing: what the executions say of those attempts.
@@ -146,15 +146,15 @@ class Reports:
             if not ends:
                 return [], now or await raw.fetchval("SELECT clock_timestamp()")
             failpoints.hit("report.before-commit")
-            rows = await raw.fetch(ENDS, node, *_columns(ends), self._base, self._cap)
-            return [row for row in rows if row["id"] is not None], rows[0]["now"]
+            *rows, stamp = await raw.fetch(ENDS, node, *_columns(ends), self._base, self._cap)
+            return rows, stamp["now"]
 
         run = self._database.transaction if starts and ends else self._database.run
         ids = [s.job_id for s in starts] + [e.job_id for e in ends]
         rows, now = await naming_busy(self._database, ids, lambda: run(unit))
         if ends:
             failpoints.hit("report.committed")
-        return {(row["id"], row["attempt"]): row["status"] for row in rows}, now
+        return {(job_id, attempt): status for job_id, attempt, status, _ in rows}, now
 
     async def executions(
         self, attempts: Sequence[tuple[UUID, int]]

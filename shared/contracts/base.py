@@ -1,17 +1,27 @@
 """The common form of everything on the wire: camelCase, strict, frozen, no unknown fields."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 
+@lru_cache(maxsize=1_000)
+def _second(year: int, month: int, day: int, hour: int, minute: int, second: int) -> str:
+    """Many times of a reply are in one second, and Python takes long to write a time."""
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+
+
 def rfc3339(moment: datetime) -> str:
     """UTC with milliseconds, as every public reply writes times: `2026-11-21T10:00:00.000Z`."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
+    second = _second(
+        moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second
+    )
+    return f"{second}.{moment.microsecond // 1000:03}Z"
 
 
 class Message(BaseModel):
