@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -23,7 +22,6 @@ from shared.contracts.reports import (
     Start,
     Verdict,
 )
-from shared.contracts.states import Outcome
 
 CONFLICT = 409
 
@@ -52,20 +50,17 @@ class ReportStore(Protocol):
     async def note_zombies(self, node: UUID, ends: Sequence[Ended]) -> None: ...
 
 
-def hash_of(end: End) -> bytes:
-    """Names an outcome: the same report twice has the same hash. SHA-256, 32 bytes."""
-    if end.result is None and end.error is None:
-        return _hash_of_word(end.outcome)
-    return _hash_of([end.outcome.value, end.result, end.error])
+def text_of_result(end: End) -> str | None:
+    """What the handler gave back, as JSON text with its names in order; None for nothing."""
+    return None if end.result is None else _SORTED.encode(end.result)
 
 
-@cache
-def _hash_of_word(outcome: Outcome) -> bytes:
-    return _hash_of([outcome.value, None, None])
-
-
-def _hash_of(said: Any) -> bytes:
-    return hashlib.sha256(_SORTED.encode(said).encode()).digest()
+def hash_of(end: End, result: str | None) -> bytes:
+    """Names an outcome: the same report twice has the same hash. SHA-256, 32 bytes, of the JSON text of a list:
+    outcome, `result` as `text_of_result` has it, error."""
+    error = "null" if end.error is None else _SORTED.encode(end.error)
+    said = [_SORTED.encode(end.outcome.value), result or "null", error]
+    return hashlib.sha256(f"[{', '.join(said)}]".encode()).digest()
 
 
 class ReportAttempts:
@@ -124,15 +119,16 @@ class ReportAttempts:
         return ReportReply(ends=answers, now=now)
 
     def _ended(self, end: End) -> Ended:
+        result = text_of_result(end)
         return Ended(
             job_id=end.job_id,
             attempt=end.attempt,
             outcome=end.outcome.value,
             started_at=end.started_at,
             ended_at=end.ended_at,
-            result=None if end.result is None else json.dumps(end.result),
+            result=result,
             error=end.error,
-            result_hash=hash_of(end),
+            result_hash=hash_of(end, result),
             reason=_reason(end),
             retry=end.retry,
             wait_seconds=end.retry_after_seconds,

@@ -171,8 +171,8 @@ MUTANTS = (
         "R3",
         "an outcome is named by its hash",
         "job_service/operations/report_attempts.py",
-        "said = [end.outcome.value, end.result, end.error]",
-        "said = [end.outcome.value]",
+        'said = [_SORTED.encode(end.outcome.value), result or "null", error]',
+        "said = [_SORTED.encode(end.outcome.value)]",
         (f"{FENCING}::test_another_outcome_after_the_accepted_one_is_late",),
     ),
 )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from job_service.operations.report_attempts import hash_of
+from job_service.operations.report_attempts import hash_of, text_of_result
 from punctual.audit.rules.i9_one_result import broken
 from punctual.audit.story import Story
 from punctual.audit.world import World
@@ -22,7 +22,7 @@ def _story(told: Any, shown: str | None) -> Story:
     """A job whose worker told that result, and that shows this JSON as PostgreSQL writes it."""
     rows = history(*STEPS)
     end = End(job_id=UUID(int=1), attempt=1, outcome=Outcome.SUCCESS, ended_at=BEGIN, result=told)
-    rows[-1]["result_hash"] = hash_of(end)
+    rows[-1]["result_hash"] = hash_of(end, text_of_result(end))
     job = {"status": "SUCCESS", "result": shown, "error": None}
     return Story(UUID(int=1), job=job, history=rows)
 
