@@ -15,6 +15,7 @@ MAX_WAIT_SECONDS = 31_536_000.0
 """A year: the longest wish for the next try."""
 MAX_DEPTH = 100
 """Levels of a result."""
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def timed_out(seconds: float) -> Ended:
 def from_value(value: Any) -> Ended:
     """A return value is the result, if it is JSON, small enough and fit for a database."""
     try:
-        encoded = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        encoded = _ENCODER.encode(value).encode()
         result: JsonValue = json.loads(encoded)
         problem = _unfit(result)
     except (TypeError, ValueError, RecursionError) as error:

@@ -5,6 +5,7 @@ repeated with the same items until there is one (R1). "Your node is dead" decide
 items are asked for again as the new node.
 """
 
+import logging
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -131,13 +132,15 @@ class LeaseAttempts:
     def _decide(self, asking: Asking, reply: LeaseReply, asked_at: float) -> int:
         self._asking = None
         answers = {(lease.job_id, lease.attempt): lease for lease in reply.leases}
+        tells = self._log.is_enabled_for(logging.DEBUG)
         granted = 0
         for attempt in asking.attempts:
             lease = answers.get(attempt.key)
             if lease is None:
                 self._intake.append(attempt)
                 continue
-            self._log_decided(attempt, lease.decision)
+            if tells:
+                self._log_decided(attempt, lease.decision)
             attempt.decided()
             self.answers[lease.decision.value] += 1
             if lease.decision is Decision.GRANTED:

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
 
@@ -20,7 +20,7 @@ from shared.runtime.log import ready_made
 from worker_service.domain.attempts import Attempt
 from worker_service.domain.node import Node
 from worker_service.domain.outcome import Ended, bad_payload, from_exception, from_value
-from worker_service.handler_api import Cancelled, Context, GuardedHttp, JobType
+from worker_service.handler_api import Cancelled, Context, GuardedHttp, JobType, Log
 
 
 class Stop(Enum):
@@ -107,16 +107,33 @@ class Run:
             name=lease.name,
             due_at=self.attempt.due_at,
             failures=lease.failures,
-            log=ready_made("handler").bind(
-                job_id=str(lease.job_id),
-                attempt=lease.attempt,
-                node=str(self.node.id),
-                trace=_trace_of(lease.traceparent),
-            ),
+            log=cast(Log, _LogOf(self)),
             check=self.check,
             traceparent=lease.traceparent,
             http=http,
         )
+
+
+class _LogOf:
+    """The log of a run. It is made when it is first used: most handlers say nothing, and it takes as long as
+    all the rest of a context."""
+
+    __slots__ = ("_made", "_run")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._made: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._made is None:
+            lease = self._run.lease
+            self._made = ready_made("handler").bind(
+                job_id=str(lease.job_id),
+                attempt=lease.attempt,
+                node=str(self._run.node.id),
+                trace=_trace_of(lease.traceparent),
+            )
+        return getattr(self._made, name)
 
 
 def _trace_of(traceparent: str | None) -> str | None:
