@@ -19,13 +19,17 @@ Act = Callable[[Periodic], None]
 """What is done to a loop from outside."""
 
 
-def beginnings(*ends: End, acts: Mapping[float, Act] | None = None) -> list[float]:
+def beginnings(
+    *ends: End, acts: Mapping[float, Act] | None = None, idle: float | None = None
+) -> list[float]:
     """When rounds begin that end like this, the one after them included, in seconds. `acts` are done at
     their moments."""
-    return in_virtual_time(_beginnings(ends, acts or {}))
+    return in_virtual_time(_beginnings(ends, acts or {}, idle))
 
 
-async def _beginnings(ends: tuple[End, ...], acts: Mapping[float, Act]) -> list[float]:
+async def _beginnings(
+    ends: tuple[End, ...], acts: Mapping[float, Act], idle: float | None
+) -> list[float]:
     loop = asyncio.get_running_loop()
     began: list[float] = []
     over = asyncio.Event()
@@ -40,7 +44,7 @@ async def _beginnings(ends: tuple[End, ...], acts: Mapping[float, Act]) -> list[
             raise end
         return end
 
-    periodic = Periodic("of the test", run_once, every_seconds=EVERY)
+    periodic = Periodic("of the test", run_once, every_seconds=EVERY, idle_seconds=idle)
     for moment, act in acts.items():
         loop.call_at(moment, act, periodic)
     task = asyncio.create_task(periodic.run())
@@ -179,3 +183,12 @@ def test_a_loop_that_is_cancelled_ends(in_the_round: bool) -> None:
         return task.cancelled(), rounds
 
     assert in_virtual_time(scenario()) == (True, 1)
+
+
+def test_after_a_round_that_found_nothing_the_pause_is_the_idle_one() -> None:
+    began = beginnings({"done": 1}, {"done": 0, "left": 0}, {}, {"left": 2}, idle=30.0)
+    assert gaps(began) == [EVERY, 30.0, 30.0, EVERY]
+
+
+def test_a_loop_that_is_idle_is_woken() -> None:
+    assert gaps(beginnings({}, acts={7.0: Periodic.wake}, idle=30.0)) == [7.0]
