@@ -40,9 +40,9 @@ SELECT coalesce((SELECT state = 'live' FROM nodes WHERE id = $1), false) AS live
 # row that was left in flight, whatever left it there, is taken over: it must not stop every claim after it.
 # The longest waiting ($15 of them, if they wait for $16 s) go first whatever their band, so that none starves
 # (ADR 0012). Of limited types ($14) no more is taken than there is room for by a count under a lock that such
-# claims hold one after the other (R23). Of a key only the head is on the shelf (R19).
-# Each picked job is looked up by itself: joined and sorted by id, all of jobs was walked through in that order
-# while statistics said that it is small.
+# claims hold one after the other (R23). Of a key only the head is on the shelf (R19). The jobs are looked up
+# one by one under a LIMIT: joined, all of jobs was walked through in the order of their ids, while statistics
+# said that it is small, or wherever the planner guessed many rows to be picked (a limited type was a thousand).
 CLAIM = f"""
 WITH live AS MATERIALIZED (
     SELECT id FROM nodes WHERE id = $1 AND role = 'scheduler' AND state = 'live' FOR KEY SHARE

@@ -3,7 +3,7 @@
 from job_service.postgres.database import Database
 from shared.runtime.log import get
 
-HEAD = "0004"
+HEAD = "0005"
 
 
 async def database_problem(database: Database) -> str | None:
