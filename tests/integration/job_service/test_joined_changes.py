@@ -39,13 +39,14 @@ async def test_of_a_group_each_has_its_own_answer(actors: Actors) -> None:
     good, stale, settled = await service.create(3, in_seconds=AHEAD)
     change = service.operations.change
     await change.cancel(settled.id)
-    first, second, third, fourth = await asyncio.gather(
+    answers = await asyncio.gather(
         change.cancel(stale.id, 7),
         change.cancel(good.id, 0),
         change.cancel(settled.id),
         change.cancel(new_id()),
         return_exceptions=True,
     )
+    first, second, third, fourth = answers
     assert isinstance(first, VersionConflict)
     assert not isinstance(second, BaseException)
     assert second[0].id == good.id
