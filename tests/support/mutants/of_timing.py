@@ -6,6 +6,8 @@ WHEEL = "tests/unit/scheduler/test_timer_wheel.py"
 HELD = "tests/unit/scheduler/test_held_jobs.py"
 PUBLISH = "tests/unit/scheduler/test_publish_due.py"
 HOLD = "tests/unit/worker/test_hold.py"
+LEAD = "tests/unit/scheduler/test_lead.py"
+LATENESS = f"{HERE}/test_lateness.py"
 LEASE = "tests/unit/worker/test_lease.py"
 RUN = "tests/unit/worker/test_run.py"
 NODE = "tests/unit/worker/test_node.py"
@@ -74,7 +76,7 @@ _OF_THE_LEAD = (
         "R5",
         "a job is published by its lead before it is due",
         "scheduler_service/domain/held_jobs.py",
-        "self._wheel.add(microseconds(job.due_at) - self._lead_us, job)",
+        "self._wheel.add(microseconds(job.due_at) - lead_us, job)",
         "self._wheel.add(microseconds(job.due_at), job)",
         (f"{HELD}::test_a_job_comes_out_at_its_due_time_minus_the_lead",),
         FORGETS,
@@ -83,13 +85,40 @@ _OF_THE_LEAD = (
         "R5",
         "and not as soon as it is claimed",
         "scheduler_service/domain/held_jobs.py",
-        "self._wheel.add(microseconds(job.due_at) - self._lead_us, job)",
+        "self._wheel.add(microseconds(job.due_at) - lead_us, job)",
         "self._wheel.add(0, job)",
         (
             f"{HELD}::test_a_job_comes_out_at_its_due_time_minus_the_lead",
             f"{PUBLISH}::test_it_publishes_what_is_due_and_sets_the_alarm_for_the_next",
         ),
         FORGETS,
+    ),
+    Mutant(
+        "R5",
+        "the lead follows how long records take",
+        "scheduler_service/domain/lead.py",
+        "if seconds_to_lease is not None:",
+        "if seconds_to_lease is None:",
+        (f"{LEAD}::test_what_is_held_after_the_news_is_published_that_much_earlier",),
+        FORGETS,
+    ),
+    Mutant(
+        "R5",
+        "and no record, forged or not, makes it longer than its most",
+        "scheduler_service/domain/lead.py",
+        "min(max(seconds_to_lease * RESERVE, self._least), self._most)",
+        "max(seconds_to_lease * RESERVE, self._least)",
+        (f"{LEAD}::test_it_is_half_as_long_again_within_its_bounds",),
+        FORGETS,
+    ),
+    Mutant(
+        "R5",
+        "a claim tells what records took lately",
+        "job_service/operations/lease_attempts.py",
+        'self._ways.note((stamp - row["published_at"]).total_seconds())',
+        "self._ways.note(0.0)",
+        (f"{LATENESS}::test_a_claim_is_told_how_long_records_take",),
+        f"{LATENESS}::test_an_execution_keeps_the_way_to_its_lease",
     ),
     Mutant(
         "R5",
