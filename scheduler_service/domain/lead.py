@@ -8,10 +8,11 @@ RESERVE = 1.5
 
 
 class Lead:
-    """`least` and `most` seconds bound it: what is told of the ways of records may be wrong, or forged."""
+    """`least` and `most` seconds bound it: what is told of the ways of records may be wrong, or forged. A
+    `most` below the least has no effect: the lead is fixed then."""
 
     def __init__(self, least: float, *, most: float) -> None:
-        self._least, self._most = least, most
+        self._least, self._most = least, max(least, most)
         self.seconds = least
 
     def heard(self, seconds_to_lease: float | None) -> None:

@@ -18,6 +18,12 @@ def test_it_is_half_as_long_again_within_its_bounds(told: float | None, seconds:
     assert lead.seconds == pytest.approx(seconds)
 
 
+def test_a_lead_that_is_long_already_stays() -> None:
+    lead = Lead(5.0, most=1.0)
+    lead.heard(0.2)
+    assert lead.seconds == 5.0
+
+
 def test_no_news_leaves_it_and_good_news_shortens_it() -> None:
     lead = Lead(0.1, most=1.0)
     lead.heard(0.4)
