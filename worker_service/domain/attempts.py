@@ -85,11 +85,11 @@ class Attempt:
         """Its name on the wire."""
         return AttemptRef(job_id=self.job_id, attempt=self.attempt)
 
-    def decided(self) -> None:
-        """The fate of its records is durable."""
-        for place in self.places:
+    def decided(self, records: int | None = None) -> None:
+        """The fate of its records is durable, or of the first so many of them."""
+        for place in self.places[:records]:
             place.decided()
-        self.places.clear()
+        del self.places[:records]
 
     def granted(self) -> tuple[Node, Lease]:
         """The node that holds it and what it was leased with.

@@ -21,12 +21,15 @@ class Offer:
         self._clock = clock
 
     def judge(self, attempt: Attempt) -> DeclineReason | None:
-        """Take room for an attempt, or say why there is none. The record's due time is a hint
-        here.
+        """Take room for an attempt, or say why there is none. The record's due time is a hint here, and so is
+        when it was claimed: what was claimed ahead has a hold slot, also if it comes when it is due already. Sent
+        back it would wait behind all that is claimed ahead after it.
         """
         if attempt.job_type not in self._types:
             return DeclineReason.UNKNOWN_TYPE
-        if self._clock.seconds_until(attempt.due_at) <= 0:
+        claimed_at = attempt.way.claimed_at
+        ahead = claimed_at is not None and claimed_at < attempt.due_at
+        if self._clock.seconds_until(attempt.due_at) <= 0 and not ahead:
             self._slots -= 1
             return None if self._slots >= 0 else DeclineReason.NO_SLOT
         self._holds -= 1

@@ -35,10 +35,12 @@ loop."""
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The request that is on its way, kept until it has an answer."""
+    """The request that is on its way, kept until it has an answer. `records`: how many each attempt had when it
+    was asked for."""
 
     node: Node
     attempts: list[Attempt]
+    records: list[int]
     request: LeaseRequest
 
 
@@ -122,7 +124,8 @@ class LeaseAttempts:
             for a in attempts
         ]
         self._way.asking(attempts)
-        return Asking(node, attempts, LeaseRequest(node=node.id, items=items))
+        records = [len(a.places) for a in attempts]
+        return Asking(node, attempts, records, LeaseRequest(node=node.id, items=items))
 
     def _take_back(self, asking: Asking) -> None:
         """Nothing was decided: first in the line for the next request."""
@@ -134,21 +137,30 @@ class LeaseAttempts:
         answers = {(lease.job_id, lease.attempt): lease for lease in reply.leases}
         tells = self._log.is_enabled_for(logging.DEBUG)
         granted = 0
-        for attempt in asking.attempts:
+        for attempt, records in zip(asking.attempts, asking.records, strict=True):
             lease = answers.get(attempt.key)
             if lease is None:
                 self._intake.append(attempt)
                 continue
             if tells:
                 self._log_decided(attempt, lease.decision)
-            attempt.decided()
             self.answers[lease.decision.value] += 1
             if lease.decision is Decision.GRANTED:
+                attempt.decided()
                 self._grants.take(attempt, asking.node, lease, asked_at=asked_at)
                 granted += 1
             else:
-                self._table.remove(attempt, remember=False)
+                self._not_granted(attempt, records)
         return granted
+
+    def _not_granted(self, attempt: Attempt, records: int) -> None:
+        """A record that came after it was asked for may tell that it was armed again since the answer was made:
+        it is asked for once more, or its job would wait for the reconciler."""
+        attempt.decided(records)
+        if attempt.places:
+            self._intake.append(attempt)
+        else:
+            self._table.remove(attempt, remember=False)
 
     def _log_decided(self, attempt: Attempt, decision: Decision) -> None:
         """Why the offsets of its records may be committed: read when somebody asks where a record went."""

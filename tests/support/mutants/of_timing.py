@@ -121,6 +121,15 @@ _OF_THE_LEAD = (
         f"{LATENESS}::test_an_execution_keeps_the_way_to_its_lease",
     ),
     Mutant(
+        "R7",
+        "what is published again before its decline is answered is asked for again",
+        "worker_service/operations/lease_attempts.py",
+        "        attempt.decided(records)\n",
+        "        attempt.decided()\n",
+        (f"{LEASE}::test_a_record_that_comes_after_a_decline_was_asked_for_is_asked_for_itself",),
+        A_JOB,
+    ),
+    Mutant(
         "R5",
         "the alarm is set for what the wheel holds",
         "scheduler_service/operations/publish_due.py",

@@ -130,6 +130,50 @@ async def test_what_cannot_run_here_is_declined(service: FakeJobService) -> None
         await bench.until(lambda: second.status == "SUCCESS", "came again")
 
 
+async def test_what_was_claimed_ahead_has_a_hold_slot_although_it_comes_late(
+    service: FakeJobService,
+) -> None:
+    """R23: its allowance is that of what is held, so it waits here for a slot; without one it is declined."""
+
+    async def hang(payload: object, context: Context) -> None:
+        await asyncio.sleep(60)
+
+    async with running(service, QUICK, a_type("HANG", hang), slots=1, hold_slots=1) as bench:
+        first = service.add("HANG", {})
+        bench.dispatch(first)
+        await bench.until(lambda: first.status == "RUNNING", "the slot is taken")
+        ahead, at_once = (service.add("QUICK", {}, due_at=soon(-0.1)) for _ in range(2))
+        claimed_at = header_of(CLAIMED_HEADER, ahead.due_at - timedelta(seconds=1))
+        bench.dispatch(at_once)
+        bench.dispatch(ahead, stamps=[claimed_at])
+        await bench.until(lambda: ahead.node is not None, "leased")
+        await bench.until(lambda: service.declined, "declined")
+        assert service.declined == [(at_once.id, "no-slot")]
+        assert not ahead.ends
+        first.cancel_requested = True
+        await bench.until(lambda: ahead.status == "SUCCESS", "its turn")
+
+
+async def test_a_record_that_comes_after_a_decline_was_asked_for_is_asked_for_itself(
+    service: FakeJobService,
+) -> None:
+    """R7, R23: the job was armed and published again before the answer to its decline was here."""
+
+    async def hang(payload: object, context: Context) -> None:
+        await asyncio.sleep(60)
+
+    async with running(service, QUICK, a_type("HANG", hang), slots=1) as bench:
+        first, second = service.add("HANG", {}), service.add("QUICK", {}, due_at=soon(-1))
+        bench.dispatch(first)
+        await bench.until(lambda: first.status == "RUNNING", "the slot is taken")
+        service.lose["leases"] = 1
+        bench.dispatch(second)
+        await bench.until(lambda: service.declined, "declined, and the answer is lost")
+        bench.dispatch(second)
+        await bench.until(lambda: bench.prefix() == 3, "all records decided")
+        assert service.declined == [(second.id, "no-slot")] * 3, "its second record by itself too"
+
+
 async def test_a_held_job_never_starts_early(service: FakeJobService) -> None:
     """R5, G5: due is judged by the lower bound of the database clock."""
     started: list[float] = []
