@@ -22,8 +22,8 @@ class Offer:
 
     def judge(self, attempt: Attempt) -> DeclineReason | None:
         """Take room for an attempt, or say why there is none. The record's due time is a hint here, and so is
-        when it was claimed: what was claimed ahead has a hold slot, also if it comes when it is due already. Sent
-        back it would wait behind all that is claimed ahead after it.
+        when it was claimed: what was claimed ahead has a hold slot, also if it comes when it is due already.
+        Sent back it would wait behind all that is claimed ahead after it.
         """
         if attempt.job_type not in self._types:
             return DeclineReason.UNKNOWN_TYPE
