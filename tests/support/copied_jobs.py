@@ -16,12 +16,15 @@ DAYS = 20
 TOGETHER = 1_000
 LIMIT_SECONDS = 300.0
 
-COPIES = """ CREATE TEMPORARY TABLE copies AS SELECT source, n / {together} AS batch, (lpad(to_hex(floor(1000
+COPIES = """
+CREATE TEMPORARY TABLE copies AS SELECT source, n / {together} AS batch, (lpad(to_hex(floor(1000
 * extract(epoch FROM now() - interval '{days} days' * (1 - n / $1::float8)))::bigint), 12, '0') || '7' ||
-substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id FROM (SELECT array_agg(id ORDER
+substr(digest, 1, 3) || '8' || substr(digest, 4, 15))::uuid AS id FROM (SELECT array_agg(id ORDER
 BY id) AS ids FROM ({of}) AS every) AS all_ids CROSS
 JOIN generate_series(1, $1) AS n CROSS JOIN LATERAL (SELECT ids[1 + n % cardinality(ids)] AS source) AS taken
+CROSS JOIN LATERAL (SELECT md5(n || ' of ' || now()) AS digest) AS salted
 """
+"""Salted by when it is done: two calls whose days overlap make no id twice."""
 EVERY = "SELECT id FROM jobs UNION SELECT job_id FROM deleted_jobs"
 KEYS = {
     "jobs": ("id", "id"),
