@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from punctual.local.services import is_ready
-from tests.support.crash_points import CrashPoint, Given, Happens, Some
+from tests.support.crash_points import CrashPoint, Given, Happens, Some, W
 from tests.support.faults import kill
 from tests.support.load import Load, load_on
 from tests.support.looking import count, rows, wait_all_settled
@@ -75,6 +75,9 @@ class World:
             finally:
                 ids = load.ids()
                 self.ids += ids
+        if point.who == W and point.again is Some.NONE:
+            # Or the next worker that dies may be running one of these: that one would run again, rightly.
+            wait_all_settled(self.stack, ids, within=SETTLED_WITHIN_SECONDS)
         return ids
 
     def settled(self, ids: list[UUID], *, since: float) -> Verdict:
