@@ -18,17 +18,17 @@ UNITS = ("ms", "s", "µs", "MB", "%", "% of a core")
 Row = dict[str, Any]
 
 
-def begin() -> None:
+def begin(file: Path = LATEST) -> None:
     """A bench of everything begins: what lies there is of another one."""
-    LATEST.unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
 
 
-def keep(name: str, rows: Sequence[Row]) -> None:
+def keep(name: str, rows: Sequence[Row], file: Path = LATEST) -> None:
     """Put the rows of one measurement into the file, in place of those that it had there."""
-    LATEST.parent.mkdir(exist_ok=True)
-    before = json.loads(LATEST.read_text()) if LATEST.exists() else []
+    file.parent.mkdir(exist_ok=True)
+    before = json.loads(file.read_text()) if file.exists() else []
     kept = [row for row in before if row["scenario"].partition(": ")[0] != name]
-    LATEST.write_text(json.dumps([*kept, *rows], indent=1, ensure_ascii=False) + "\n")
+    file.write_text(json.dumps([*kept, *rows], indent=1, ensure_ascii=False) + "\n")
 
 
 def of_scenario(

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from job_service.domain.job import Job
 from job_service.domain.wanted import Change, OutsideStart, Wanted
 from job_service.operations.group_commit import GroupCommit
-from job_service.operations.outcomes import DatabaseError, Locked
+from job_service.operations.outcomes import DatabaseError, Definite, Locked
 
 More = TypeVar("More")
 Answer = Job | DatabaseError | None
@@ -32,7 +32,8 @@ class _Kind(Generic[More]):
     """One kind of change, with what each asks for beside its job.
 
     A job that is named twice is changed once, and then once more. Where somebody keeps one job of several
-    locked, nothing has happened, and each is tried by itself: only those that ask for that job wait and fail.
+    locked, or the database refuses a value of one, nothing has happened, and each is tried by itself: only who
+    asks for that waits and fails.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class _Kind(Generic[More]):
     async def _once(self, asked: Sequence[Ask[More]]) -> Sequence[Answer]:
         try:
             return await self._many([wanted for wanted, _ in asked], [more for _, more in asked])
-        except Locked as error:
+        except (Locked, Definite) as error:
             if len(asked) == 1:
                 return [error]
             return [answer for one in asked for answer in await self._once([one])]

@@ -233,7 +233,9 @@ class Leases:
 
         rows = await naming_busy(self._database, ids, lambda: self._database.transaction(unit))
         failpoints.hit("lease.committed")
-        return (rows[:-1], rows[-1]["now"]) if rows else None
+        grants = [row for row in rows if row["now"] is None]
+        stamps = [row["now"] for row in rows if row["now"] is not None]
+        return (grants, stamps[0]) if stamps else None
 
     async def explain(self, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
         """How those jobs stand, by id."""

@@ -146,8 +146,9 @@ class Reports:
             if not ends:
                 return [], now or await raw.fetchval("SELECT clock_timestamp()")
             failpoints.hit("report.before-commit")
-            *rows, stamp = await raw.fetch(ENDS, node, *_columns(ends), self._base, self._cap)
-            return rows, stamp["now"]
+            rows = await raw.fetch(ENDS, node, *_columns(ends), self._base, self._cap)
+            (now,) = (row["now"] for row in rows if row["now"] is not None)
+            return [row for row in rows if row["now"] is None], now
 
         run = self._database.transaction if starts and ends else self._database.run
         ids = [s.job_id for s in starts] + [e.job_id for e in ends]

@@ -29,7 +29,8 @@ class DeclineReason(StrEnum):
 
 
 class LeaseItem(Message):
-    """One attempt wanted (`decline` null) or declined. `way` is kept with the execution and decides nothing."""
+    """One attempt wanted (`decline` null) or declined. `way` is kept with the execution, and the lead
+    follows it; the grant does not depend on it."""
 
     job_id: UUID
     attempt: AttemptNumber

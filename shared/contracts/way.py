@@ -59,7 +59,8 @@ def header_of(name: str, moment: datetime) -> tuple[str, bytes]:
 
 def told_by(headers: Iterable[tuple[str, bytes]]) -> tuple[datetime | None, datetime | None]:
     """When a record's job was claimed and when it was sent; None for what cannot be read. Anybody may have
-    written them: they measure, and decide nothing."""
+    written them: they decide only how long before its due time a job is published, within bounds (the lead),
+    and whether one that comes late takes a slot or a hold slot of its worker."""
     claimed = published = None
     for name, value in headers:
         if name == PUBLISHED_HEADER:

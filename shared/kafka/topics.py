@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.kafka.options import admin_options
+from shared.runtime.log import get
 from shared.runtime.settings import Kafka
 
 TOPIC_ALREADY_EXISTS = 36
@@ -27,6 +28,7 @@ class TopicAdmin:
     def __init__(self, settings: Kafka) -> None:
         self._settings = settings
         self._admin: AIOKafkaAdminClient | None = None
+        self._log = get(__name__)
 
     async def ensure(self, topics: Sequence[str]) -> list[str]:
         """Make what is missing; the topics that were.
@@ -46,11 +48,15 @@ class TopicAdmin:
             raise
 
     async def close(self) -> None:
-        """Hang up; the next call connects anew."""
+        """Hang up; the next call connects anew. Raises nothing: what the caller has to hear of came before."""
         admin, self._admin = self._admin, None
-        if admin is not None:
+        if admin is None:
+            return
+        try:
             async with asyncio.timeout(ADMIN_LIMIT_SECONDS):
                 await admin.close()
+        except Exception as error:
+            self._log.info("connection for topics did not close", error=repr(error)[:200])
 
     async def _connected(self) -> AIOKafkaAdminClient:
         if self._admin is None:

@@ -24,6 +24,8 @@ JOB_MEMBERS = _names(
 EXECUTION_MEMBERS = _names(
     """executionId jobId attempt node status leasedAt startedAt endedAt latenessMs error notes"""
 )
+OUR_EXECUTION_MEMBERS = EXECUTION_MEMBERS | {"wayMs"}
+"""With what we tell beyond the contract."""
 HISTORY_MEMBERS = _names("""version from to attempt node at reason actor""")
 
 

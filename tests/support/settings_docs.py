@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from job_service.settings import JobServiceSettings
 from scheduler_service.settings import SchedulerSettings
+from shared.runtime.durations import seconds
 from shared.runtime.settings import PREFIX, SECTIONS, Section, ServiceSettings
 from tests.support.marked_text import with_part
 from tests.support.source_files import ROOT
@@ -60,7 +62,9 @@ def _rows(section: str, model: type[Section]) -> Iterator[str]:
 
 
 def _is_duration(field: FieldInfo) -> bool:
-    return field.annotation is float
+    return any(
+        isinstance(item, BeforeValidator) and item.func is seconds for item in field.metadata
+    )
 
 
 def _default(field: FieldInfo) -> str:

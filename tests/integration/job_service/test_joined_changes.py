@@ -3,8 +3,9 @@
 import asyncio
 from uuid import UUID
 
+from job_service.domain.job import Job
 from job_service.domain.wanted import Change
-from job_service.operations.outcomes import Locked
+from job_service.operations.outcomes import Definite, Locked
 from job_service.operations.problems import IllegalTransition, NotFound, VersionConflict
 from shared.contracts.states import JobStatus as S
 from shared.kernel.ids import new_id
@@ -96,6 +97,21 @@ async def test_a_job_that_is_kept_locked_fails_its_own_caller_only(actors: Actor
         S.CANCELLED
     ] * 4
     assert (await service.job(jobs[0].id)).version == 0
+
+
+async def test_a_value_that_the_database_refuses_fails_its_own_caller_only(actors: Actors) -> None:
+    bad, good = await actors.service.create(2, in_seconds=AHEAD)
+    change = actors.service.operations.change.change
+    answers = await asyncio.gather(
+        change(bad.id, 0, Change(None, None, None, '{"a": "\\u0000"}')),
+        change(good.id, 0, RELABEL),
+        return_exceptions=True,
+    )
+    refused, changed = answers
+    assert isinstance(refused, Definite)
+    assert isinstance(changed, Job)
+    assert (changed.id, changed.version) == (good.id, 1)
+    assert (await actors.service.job(bad.id)).version == 0
 
 
 async def test_those_that_are_taken_back_at_once_are_all_taken_back(actors: Actors) -> None:

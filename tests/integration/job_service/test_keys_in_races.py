@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from uuid import UUID
 
 import pytest
 
@@ -124,9 +125,9 @@ async def test_one_picture_of_many_claims(service: Service) -> None:
     await service.operations.create.create(jobs)
     done: list[object] = []
 
-    async def work(scheduler: object) -> None:
+    async def work(scheduler: UUID) -> None:
         while len(done) < len(jobs):
-            claimed = await service.claim(scheduler, limit=2)  # type: ignore[arg-type]
+            claimed = await service.claim(scheduler, limit=2)
             leases = await service.lease(worker, claimed) if claimed else []
             await service.report(worker, ends=[end_of(lease) for lease in leases])
             done.extend(lease.job_id for lease in leases)

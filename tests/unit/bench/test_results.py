@@ -10,13 +10,6 @@ from bench import results
 KEYS = {"scenario", "system", "value", "unit", "rounds", "params"}
 
 
-@pytest.fixture
-def latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "results" / "latest.json"
-    monkeypatch.setattr(results, "LATEST", path)
-    return path
-
-
 def test_each_number_of_a_row_is_a_figure_but_for_what_was_given() -> None:
     rows = results.of_scenario(
         "lateness",
@@ -68,10 +61,11 @@ def test_of_several_rounds_it_is_the_median_and_what_failed_counts_in_none() -> 
     assert rate["params"] == {"command": "c", "jobs": 100}
 
 
-def test_a_measurement_takes_the_place_of_its_last_one_only(latest: Path) -> None:
-    results.keep("idle", results.of_scenario("idle", "", (), [{"a": 1}]))
-    results.keep("burst", results.of_scenario("burst", "", (), [{"b": 1}]))
-    results.keep("idle", results.of_scenario("idle", "", (), [{"c": 2}]))
+def test_a_measurement_takes_the_place_of_its_last_one_only(tmp_path: Path) -> None:
+    latest = tmp_path / "results" / "latest.json"
+    results.keep("idle", results.of_scenario("idle", "", (), [{"a": 1}]), latest)
+    results.keep("burst", results.of_scenario("burst", "", (), [{"b": 1}]), latest)
+    results.keep("idle", results.of_scenario("idle", "", (), [{"c": 2}]), latest)
     assert [row["scenario"] for row in json.loads(latest.read_text())] == ["burst: b", "idle: c"]
-    results.begin()
+    results.begin(latest)
     assert not latest.exists()

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-import pytest
-
 from job_service.domain.feed_order import HistoryRow, Place
-from job_service.operations import feed_events
 from job_service.operations.feed_events import QUIET_LOOK_SECONDS, FeedEvents
 from shared.contracts.events import EventsRequest, FeedCursor
 from tests.support.waiting import until
@@ -51,10 +48,7 @@ class EmptyHistory:
     async def adopt(self, old: str, *, start_over: bool) -> None: ...
 
 
-async def test_a_quiet_feed_looks_once_a_second_and_soon_after_a_stir(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(feed_events, "QUIET_AFTER_SECONDS", 0.3)
+async def test_a_quiet_feed_looks_once_a_second_and_soon_after_a_stir() -> None:
     history = EmptyHistory()
     feed = FeedEvents(history)
     waiting = asyncio.create_task(feed.feed(EventsRequest(node=NODE, limit=10, wait_seconds=9.0)))
