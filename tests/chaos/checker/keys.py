@@ -1,7 +1,7 @@
 """Jobs of one ordering key run one at a time and in due order: R19, from the history alone.
 
 A job has its key from its claim until it settles or is CREATED again, and while it backs off if its type does
-not pass. Order is judged where history can tell it: of jobs whose due time nobody moved, and against those that
+not pass. One that is made SCHEDULED by hand may wait in line for it: it has it once a worker does. Order is judged where history can tell it: of jobs whose due time nobody moved, and against those that
 had been there for so long that no claim can have missed them.
 """
 
@@ -16,6 +16,7 @@ from tests.chaos.checker.records import Record, Records
 HAS_KEY = frozenset({"SCHEDULED", "RUNNING", "WAITING"})
 MOVES = frozenset({"changed", "snoozed", "by-hand", "retried"})
 """Reasons after which a job may stand elsewhere in its line than its due time says."""
+BY_HAND = frozenset({"by-hand", "retried"})
 SEEN_AFTER_SECONDS = 10.0
 """Twice the time limit of a statement: a claim may have begun, and the create may have ended, that much earlier
 or later than their rows say."""
@@ -63,7 +64,8 @@ def spans(job: str, rows: list[Record], *, passes: bool) -> Iterator[Span]:
         again = after is not None and after["reason"] == "claimed" and not passes
         backs_off = row["to_status"] == "FAILED" and again
         if row["to_status"] in HAS_KEY:
-            begin = row["at"] if begin is None else begin
+            in_line = row["to_status"] == "SCHEDULED" and row["reason"] in BY_HAND
+            begin = row["at"] if begin is None and not in_line else begin
         elif begin is not None and not backs_off:
             yield Span(begin, row["at"], job)
             begin = None

@@ -19,6 +19,15 @@ SELECT (SELECT count(*) FROM due) + (SELECT count(*) FROM inflight) + (SELECT co
 """
 
 
+BROKEN = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a killed backend surfaces as this too
+)
+
+
 class Watch:
     """`open_jobs`: the last number that the database told."""
 
@@ -33,7 +42,7 @@ class Watch:
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*BROKEN):
                 await self._watch_jobs()
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -145,6 +145,14 @@ def test_a_type_that_passes_lets_others_run_while_it_backs_off() -> None:
     assert judge(reading.sort(lines)).findings["R19"].broken == []
 
 
+def test_a_job_that_is_retried_by_hand_waits_for_its_key() -> None:
+    lines = healthy()
+    find(lines, "job_history", job_id="e", version=1).update(at=T + 4.5, reason="retried")
+    assert judge(reading.sort(lines)).findings["R19"].broken == []
+    find(lines, "job_history", job_id="e", version=2)["at"] = T + 4.6
+    assert judge(reading.sort(lines)).findings["R19"].broken != []
+
+
 def test_a_create_without_an_answer_may_have_made_a_job_or_not() -> None:
     lines = healthy()
     lines.remove(find(lines, "ok", op=1))
