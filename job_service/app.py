@@ -68,6 +68,7 @@ from job_service.postgres.notifier import Notifier
 from job_service.postgres.overdue import Overdue
 from job_service.postgres.parked import Parked
 from job_service.postgres.partitions import Partitions
+from job_service.postgres.progress import Progress
 from job_service.postgres.readiness import database_problem
 from job_service.postgres.reaping import Reaping, ReapTerms
 from job_service.postgres.reports import Reports
@@ -107,6 +108,7 @@ class Stores:
     reaping: Reaping
     overdue: Overdue
     parked: Parked
+    progress: Progress
     partitions: Partitions
     counts: Counts
     feed: Feed
@@ -175,6 +177,7 @@ def make_stores(settings: JobServiceSettings) -> Stores:
             cap_seconds=retry.cap,
         ),
         parked=Parked(database),
+        progress=Progress(database),
         partitions=Partitions(database),
         counts=Counts(database),
         feed=Feed(database),
@@ -295,7 +298,7 @@ def make_app(
         list_jobs.routes(stores.listing),
         why.routes(operations.explain),
         create_jobs.routes(operations.create, operations.rerun, operations.types.check_all),
-        read_jobs.routes(stores.jobs),
+        read_jobs.routes(stores.jobs, stores.progress),
         change_jobs.routes(operations.change, operations.delete, stores.jobs),
         nodes.routes(stores.nodes),
         job_types.routes(operations.pauses, stores.types),
@@ -306,6 +309,7 @@ def make_app(
             operations.releases,
             operations.reports,
             stores.parked,
+            stores.progress,
             stores.jobs,
         ),
         internal_events.routes(operations.events),

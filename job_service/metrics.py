@@ -42,6 +42,7 @@ class JobServiceMetrics:
         tally("claimed_jobs", "Jobs handed to schedulers.", "job_type", claims.claimed)
         tally("leases", "Attempts that workers asked for.", "decision", leases.decided)
         tally("reports", "Ends of attempts that workers told.", "verdict", reports.verdicts)
+        tally("ends", "Ends of attempts that were accepted.", "reason", reports.reasons)
 
     def of_all(self, member: Member) -> PageOfAll:
         """The page of all processes of which this is one."""

@@ -3,6 +3,8 @@
 `app.py` adds the Kafka consumer that feeds it and the HTTP API that shows it.
 """
 
+import asyncio
+import random
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
@@ -31,6 +33,7 @@ from worker_service.operations.give_back_starved import GiveBackStarved
 from worker_service.operations.keep_node import KeepNode
 from worker_service.operations.lanes import Lanes
 from worker_service.operations.lease_attempts import LeaseAttempts
+from worker_service.operations.mailbox import Mailbox
 from worker_service.operations.measure_way import LEGS, MeasureWay
 from worker_service.operations.obey_cancels import ObeyCancels
 from worker_service.operations.park_garbage import ParkGarbage
@@ -39,7 +42,9 @@ from worker_service.operations.release_attempts import ReleaseAttempts
 from worker_service.operations.report_outcomes import ReportOutcomes
 from worker_service.operations.run_attempts import RunAttempts
 from worker_service.operations.start_due import StartDue
+from worker_service.operations.stop_in_doubt import StopInDoubt
 from worker_service.operations.take_grant import TakeGrant
+from worker_service.operations.tell_progress import TellNotes
 from worker_service.settings import WorkerSettings
 
 
@@ -104,6 +109,7 @@ class Engine:
             self.reports.loop,
             self.releases.loop,
             self.garbage.loop,
+            self.notes.loop,
         ]
 
     def drain(self, stop_consuming: StopConsuming) -> Drain:
@@ -125,6 +131,8 @@ class Engine:
         clock = self._clock
         self.reports = ReportOutcomes(self._calls, self.table, self.log, clock=clock, now=monotonic)
         self.releases = ReleaseAttempts(self._calls, self.table, self.log, clock=clock)
+        mailbox = Mailbox(asyncio.get_running_loop())
+        self.notes = TellNotes(self._calls, mailbox, self.log, clock=clock.at_least)
         self.runs = RunAttempts(
             table=self.table,
             types=self._types,
@@ -139,6 +147,8 @@ class Engine:
             now=monotonic,
             http=GuardedHttp(AddressGuard(self._settings.http_call.networks())),
             observer=self.measured,
+            tell=self.notes,
+            uniform=random.random,
         )
 
     def _compose_leases(self) -> None:
@@ -245,4 +255,5 @@ class Engine:
             reports=self.reports,
             clock=self._clock,
         )
-        return [compare.loop, cancels.loop]
+        doubts = StopInDoubt(node, table=self.table, types=self._types, runs=self.runs)
+        return [compare.loop, cancels.loop, *([doubts.loop] if doubts.needed else [])]

@@ -9,9 +9,9 @@ A job type is one file: a payload model, limits, one function.
     async def run(payload: Payload, context: Context) -> dict[str, int]:
         ...
 
-The function's return value (any JSON value up to 64 KiB) is the job's result. Raising `Fail` is a
-failure with a message of its own; any other exception is a failure too. `Snooze` makes the job due
-again later and spends no attempt.
+The function's return value (any JSON value up to 64 KiB) is the job's result. Raising `Fail` or `Retry` is a
+failure with a message of its own; any other exception is a failure too. `Snooze` makes the job due again later
+and spends no attempt.
 """
 
 import inspect
@@ -20,46 +20,34 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.errors import PydanticUserError
 
 from shared.contracts.nodes import MAX_RUNNING, schema_text
+from worker_service.endings import Cancelled as Cancelled
+from worker_service.endings import Fail as Fail
+from worker_service.endings import Retry as Retry
+from worker_service.endings import Snooze as Snooze
 from worker_service.guarded_http.addresses import AddressRefused as AddressRefused
 from worker_service.guarded_http.answers import read_bounded as read_bounded
 from worker_service.guarded_http.answers import readable as readable
 from worker_service.guarded_http.client import GuardedHttp as GuardedHttp
+from worker_service.retry_policy import Exponential as Exponential
+from worker_service.retry_policy import Fixed as Fixed
+from worker_service.retry_policy import RetryPolicy as RetryPolicy
+from worker_service.retry_policy import Steps as Steps
 
+MAX_COUNT = 2**63 - 1
+"""Of what progress counts."""
+MAX_NOTE_CHARS = 200
+MAX_CONCURRENCY = 100_000
+"""Of a type's `concurrency`: as many as a worker may have slots."""
 DEFAULT_TIMEOUT_SECONDS = 300.0
 """For a type that names no time (DESIGN section 3)."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
-
-
-class Fail(Exception):
-    """The attempt failed. `retry=False` ends the job whatever tries are left."""
-
-    def __init__(
-        self, message: str, *, retry: bool = True, retry_after_seconds: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.retry = retry
-        self.retry_after_seconds = retry_after_seconds
-
-
-class Snooze(Exception):
-    """Not now: the job is due again `seconds` (0 to a year) from now and no attempt is spent."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"snoozed for {seconds} s")
-        self.seconds = seconds
-
-
-class Cancelled(Exception):
-    """Raised by `Context.check()` in a thread handler when the attempt was cancelled or timed
-    out.
-    """
 
 
 class Log(Protocol):
@@ -71,13 +59,28 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a handler is: `done` of `total` (None: nobody knows), with a `note` of up to 200 characters."""
+
+    done: int
+    total: int | None
+    note: str
+
+
+@dataclass(eq=False)
 class Context:
     """What a handler knows of its attempt.
 
-    `token` fences: a target that remembers the highest token per job can refuse an older attempt.
-    `check` raises `Cancelled` once the attempt was cancelled or timed out (for thread handlers; an
-    async handler is cancelled by asyncio instead). `http` makes clients that reach global addresses and the
-    networks of `PUNCTUAL_HTTP_CALL__ALLOW_NETWORKS` only: for addresses that a payload names.
+    `epoch` and `attempt` order the tokens of one job (R22): a target that remembers the highest pair per job
+    can refuse an older attempt.
+    `deadline`: when the attempt's time is over, by the database clock.
+    `check` raises `Cancelled` once the attempt was cancelled, timed out or is to stop (an async handler is
+    cancelled by asyncio besides).
+    `log` writes to the worker's log; its first 200 lines (at most 1,000 characters each) are kept and shown
+    with the job.
+    `http` makes clients that reach global addresses and the networks of `PUNCTUAL_HTTP_CALL__ALLOW_NETWORKS`
+    only: for addresses that a payload names.
+    `result`: what is kept as the job's result if the handler returns None.
     """
 
     job_id: UUID
@@ -88,42 +91,70 @@ class Context:
     failures: int
     log: Log
     check: Callable[[], None]
+    deadline: datetime
+    epoch: int = 1
     traceparent: str | None = None
     http: GuardedHttp = field(default_factory=GuardedHttp)
+    tell: Callable[[Progress], None] = lambda _: None
+    result: JsonValue = None
 
     @property
     def token(self) -> str:
-        """The fencing token as text: `<job id>.<attempt>`."""
-        return f"{self.job_id}.{self.attempt}"
+        """The fencing token as text: `<job id>.<epoch>.<attempt>`."""
+        return f"{self.job_id}.{self.epoch}.{self.attempt}"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt was cancelled, timed out or is to stop."""
+        try:
+            self.check()
+        except Cancelled:
+            return True
+        return False
 
     def idempotency_key(self, name: str) -> str:
         """A key for one effect of this job: the same on every attempt."""
         return f"{self.job_id}:{name}"
 
+    def progress(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Tell how far it is; shown with the job within seconds. Cheap: only the last of a second is sent.
+
+        Raises:
+            ValueError: a number is below 0 or above 2^63 - 1, or `done` is above `total`.
+        """
+        if not 0 <= done <= MAX_COUNT or (total is not None and not done <= total <= MAX_COUNT):
+            raise ValueError(f"progress: 0 <= done <= total <= {MAX_COUNT}, not {done} of {total}")
+        self.tell(Progress(done, total, note[:MAX_NOTE_CHARS]))
+
 
 Handler = Callable[[Any, Context], Awaitable[Any] | Any]
 
 
+Lane = Literal["async", "thread", "process"]
+InDoubt = Literal["stop", "continue"]
+ANY_FAILURE = RetryPolicy()
+"""Every failure is tried again, after the wait that job_service is set to."""
+
+
 @dataclass(frozen=True)
 class JobType:
-    """A declared job type. `lane` is `async` (on the handlers' loop) or `thread` (blocking
-    code). `payload_schema` is the model as a JSON Schema: what job_service checks when a job is
-    created. At most `max_running` of it run at once over all workers. A failed one keeps its ordering key
-    until it is tried again, unless the type `passes_key`.
-    """
+    """A declared job type: see `job_type`. `payload_schema` is the model as a JSON Schema: what job_service
+    checks when a job is created."""
 
     name: str
     payload: type[BaseModel]
     payload_schema: Mapping[str, JsonValue]
     timeout_seconds: float
-    lane: str
+    lane: Lane
     run: Handler
     max_running: int | None = None
     passes_key: bool = False
+    retry: RetryPolicy = ANY_FAILURE
+    concurrency: int | None = None
+    in_doubt: InDoubt = "continue"
 
     def read(self, payload: JsonValue) -> BaseModel:
-        """A payload as the model. No payload is null, or the model's defaults where it takes no
-        null.
+        """A payload as the model. No payload is null, or the model's defaults where it takes no null.
 
         Raises:
             ValidationError: it does not fit.
@@ -141,18 +172,30 @@ def job_type(
     *,
     payload: type[BaseModel],
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    lane: Lane | None = None,
+    retry: RetryPolicy = ANY_FAILURE,
+    concurrency: int | None = None,
     max_running: int | None = None,
     passes_key: bool = False,
+    in_doubt: InDoubt = "continue",
 ) -> Callable[[Handler], JobType]:
-    """Declare a job type. An `async def` runs on the handlers' loop, a plain `def` in a thread.
+    """Declare a job type.
 
-    `max_running`: at most so many jobs of the type are with workers at once, over all workers (1 to a
-    million; None: as many as there are slots). `passes_key`: while a failed job waits for its next try,
-    others of its ordering key may run.
+    `timeout_seconds`: for jobs that name no time of their own, above 0 to a week.
+    `lane`: where it runs. `async` (what an `async def` gets) is one event loop for all, so it must not block;
+    `thread` (what a plain `def` gets); `process`, for code that blocks, crashes or holds the interpreter.
+    `retry`: when a failed attempt is tried again.
+    `concurrency`: at most so many at once in one worker (1 to 100,000; None: as many as there are slots).
+    `max_running`: at most so many with workers at once, over all workers (1 to a million; None: no limit).
+    `passes_key`: while a failed job waits for its next try, others of its ordering key may run.
+    `in_doubt`: what happens when the worker has not heard from job_service for as long as its lease lasts, so
+    that others may be given the job. `stop` ends the handler: for effects that must not happen twice.
+    `continue` goes on until job_service says that the lease is lost: for effects that are fenced, or harmless
+    when repeated.
 
     Raises:
-        ValueError: name, limit or payload model cannot be declared (checked when the file is
-        loaded, not when a job runs).
+        ValueError: name, limit, lane or payload model cannot be declared (checked when the file is loaded, not
+        when a job runs).
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -160,17 +203,50 @@ def job_type(
         )
     if not 0 < timeout_seconds <= 604_800:
         raise ValueError(f"{name}: timeout_seconds is above 0 and at most 604800")
-    if max_running is not None and not 1 <= max_running <= MAX_RUNNING:
-        raise ValueError(f"{name}: max_running is 1 to {MAX_RUNNING}, or None")
+    _check_limit(name, "max_running", max_running, MAX_RUNNING)
+    _check_limit(name, "concurrency", concurrency, MAX_CONCURRENCY)
+    if in_doubt not in get_args(InDoubt):
+        raise ValueError(f"{name}: in_doubt is stop or continue, not {in_doubt!r}")
+    schema = _schema_of(name, payload)
 
+    def declare(run: Handler) -> JobType:
+        return JobType(
+            name=name,
+            payload=payload,
+            payload_schema=schema,
+            timeout_seconds=timeout_seconds,
+            lane=_lane_of(name, lane, run),
+            run=run,
+            max_running=max_running,
+            passes_key=passes_key,
+            retry=retry,
+            concurrency=concurrency,
+            in_doubt=in_doubt,
+        )
+
+    return declare
+
+
+def _check_limit(name: str, what: str, limit: int | None, most: int) -> None:
+    if limit is not None and not 1 <= limit <= most:
+        raise ValueError(f"{name}: {what} is 1 to {most}, or None")
+
+
+def _schema_of(name: str, payload: type[BaseModel]) -> dict[str, JsonValue]:
     try:
         schema = payload.model_json_schema()
         schema_text(schema)
     except (PydanticUserError, ValueError) as error:
         raise ValueError(f"{name}: the payload model has no JSON Schema: {error}") from error
+    return schema
 
-    def declare(run: Handler) -> JobType:
-        lane = "async" if inspect.iscoroutinefunction(run) else "thread"
-        return JobType(name, payload, schema, timeout_seconds, lane, run, max_running, passes_key)
 
-    return declare
+def _lane_of(name: str, lane: Lane | None, run: Handler) -> Lane:
+    if lane not in (None, *get_args(Lane)):
+        raise ValueError(f"{name}: lane is async, thread or process, not {lane!r}")
+    is_async = inspect.iscoroutinefunction(run)
+    if lane == "async" and not is_async:
+        raise ValueError(f"{name}: the lane async takes an async def")
+    if lane == "thread" and is_async:
+        raise ValueError(f"{name}: the lane thread takes a plain def")
+    return lane or ("async" if is_async else "thread")

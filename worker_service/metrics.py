@@ -1,5 +1,6 @@
 """What a worker tells Prometheus."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from shared.runtime.metrics import SLOW, Metrics
@@ -23,6 +24,13 @@ class WorkerMetrics:
         self._wait = self.metrics.histogram(
             "queue_wait_seconds", "From being due and leased here to the handler's call.", label
         )
+        self._ends: Counter[tuple[str, str]] = Counter()
+        self.metrics.counter(
+            "handler_ends",
+            "Handlers' calls that are over, by how.",
+            ("job_type", "reason"),
+            lambda: {key: float(count) for key, count in self._ends.items()},
+        )
         self._run = self.metrics.histogram(
             "handler_seconds", "What handlers took.", ("job_type", "outcome"), buckets=SLOW
         )
@@ -32,9 +40,10 @@ class WorkerMetrics:
         self._lateness.observe(late, job_type)
         self._wait.observe(waited, job_type)
 
-    def ended(self, job_type: str, outcome: str, *, took: float) -> None:
+    def ended(self, job_type: str, outcome: str, reason: str, *, took: float) -> None:
         """A handler's call is over; seconds."""
         self._run.observe(took, job_type, outcome)
+        self._ends[job_type, reason] += 1
 
     def of_the_engine(
         self,

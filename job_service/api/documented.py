@@ -93,6 +93,15 @@ class HistoryReply(Shape):
     data: list[HistoryRow]
 
 
+class PublicProgress(Shape):
+    """How far a handler is: `done` of `total` (null: nobody knows), as of `at`."""
+
+    done: int
+    total: int | None
+    note: str
+    at: PublicTime
+
+
 class PublicExecution(Shape):
     """One attempt that was leased."""
 
@@ -108,6 +117,7 @@ class PublicExecution(Shape):
     way_ms: WayMs
     error: str | None
     notes: list[Any]
+    progress: PublicProgress | None
 
 
 class ExecutionsReply(Shape):
@@ -116,6 +126,23 @@ class ExecutionsReply(Shape):
     success: Literal[True]
     message: str
     data: list[PublicExecution]
+
+
+class LogLine(Shape):
+    """One line that a handler logged."""
+
+    attempt: int
+    at: PublicTime
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+class LogReply(Shape):
+    """The first 200 lines of each attempt, oldest first."""
+
+    success: Literal[True]
+    message: str
+    data: list[LogLine]
 
 
 class ExecutionPage(Shape):

@@ -3,6 +3,7 @@
 Bodies are validated from bytes by the contract's models; replies are their JSON.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from shared.contracts.nodes import (
     Renew,
     Renewed,
 )
+from shared.contracts.progress import AttemptTells, TellProgress, Told
 from shared.contracts.reports import ParkReply, ParkRequest, ReportReply, ReportRequest
 
 MAX_PAGE = 200
@@ -44,6 +46,12 @@ class ParkStore(Protocol):
     """Keeps records that are no dispatch."""
 
     async def park(self, records: Any) -> int: ...
+
+
+class ProgressStore(Protocol):
+    """Keeps what handlers tell while they run."""
+
+    async def tell(self, node: UUID, told: Sequence[AttemptTells]) -> int: ...
 
 
 class ReadExecution(Protocol):
@@ -91,9 +99,10 @@ def attempt_routes(
     releases: ReleaseAttempts,
     reports: ReportAttempts,
     parked: ParkStore,
+    progress: ProgressStore,
     read: ReadExecution,
 ) -> APIRouter:
-    """Claims, leases, releases, reports, parked records."""
+    """Claims, leases, releases, reports, progress, parked records."""
     router = APIRouter(prefix="/internal/v1", tags=["internal"])
 
     @router.post("/claims", response_model=ClaimReply)
@@ -111,6 +120,10 @@ def attempt_routes(
     @router.post("/reports", response_model=ReportReply)
     async def report(body: ReportRequest) -> Response:
         return said(await reports.report(body))
+
+    @router.post("/progress", response_model=Told)
+    async def tell(body: TellProgress) -> Response:
+        return said(Told(kept=await progress.tell(body.node, body.attempts)))
 
     @router.post("/parked", response_model=ParkReply)
     async def park(body: ParkRequest) -> Response:

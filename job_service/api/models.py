@@ -236,7 +236,7 @@ def public_history(row: Any) -> dict[str, Any]:
 
 def public_execution(row: Any) -> dict[str, Any]:
     """An execution in its public form. Lateness is counted from its own due time."""
-    started, due = row["started_at"], row["due_at"]
+    started, due, progress = row["started_at"], row["due_at"], row["progress"]
     stamps = Stamps.model_construct(
         claimed_at=row["claimed_at"],
         published_at=row["published_at"],
@@ -256,7 +256,13 @@ def public_execution(row: Any) -> dict[str, Any]:
         "wayMs": way.model_dump(),
         "error": row["error"],
         "notes": row["notes"],
+        "progress": None if progress is None else public_line(progress),
     }
+
+
+def public_line(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of a handler's log, or how far it is, in its public form."""
+    return {**line, "at": rfc3339(datetime.fromisoformat(line["at"]))}
 
 
 def public_node(row: Any) -> dict[str, Any]:

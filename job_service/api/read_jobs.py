@@ -5,8 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from job_service.api.documented import JOB, TAGGED, ExecutionsReply, HistoryReply, problems
-from job_service.api.models import public_execution, public_history, public_job
+from job_service.api.documented import (
+    JOB,
+    TAGGED,
+    ExecutionsReply,
+    HistoryReply,
+    LogReply,
+    problems,
+)
+from job_service.api.models import public_execution, public_history, public_job, public_line
 from job_service.api.replies import IfNoneMatch, JobId, etag, is_current, success
 from job_service.domain.job import Job
 from job_service.operations.problems import NotFound
@@ -20,7 +27,13 @@ class ReadJobs(Protocol):
     async def executions_of(self, job_id: UUID) -> list[Any]: ...
 
 
-def routes(read: ReadJobs) -> APIRouter:
+class ReadLog(Protocol):
+    """What handlers logged."""
+
+    async def log_of(self, job_id: UUID) -> list[dict[str, Any]]: ...
+
+
+def routes(read: ReadJobs, logs: ReadLog) -> APIRouter:
     """The router."""
     router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
@@ -62,5 +75,16 @@ def routes(read: ReadJobs) -> APIRouter:
         if not rows and not await read.history_of(job_id):
             raise NotFound("job", job_id)
         return success("Executions", [public_execution(row) for row in rows])
+
+    @router.get(
+        "/{job_id}/log",
+        summary="What its handler logged, attempt by attempt",
+        responses={200: {"model": LogReply}, **problems(404)},
+    )
+    async def get_log(job_id: JobId) -> Response:
+        lines = await logs.log_of(job_id)
+        if not lines and await read.get(job_id) is None:
+            raise NotFound("job", job_id)
+        return success("Log", [public_line(line) for line in lines])
 
     return router

@@ -12,6 +12,7 @@ this table and fails on drift.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.contracts.reports import FAILURES
 from shared.contracts.states import JobStatus as S
 
 
@@ -74,7 +75,7 @@ EDGES: tuple[Edge, ...] = (
         S.RUNNING,
         S.FAILED,
         (_W, _O, _D),
-        ("failed", "timeout", "poison", "by-hand"),
+        (*FAILURES, "poison", "by-hand"),
         "reported by the lease holder, by the deadline, or lost too often as a suspect",
     ),
     Edge(
@@ -82,15 +83,8 @@ EDGES: tuple[Edge, ...] = (
         S.CANCELLED,
         (_W, _D, _O),
         (
-            "cancelled",
-            "failed",
-            "snoozed",
-            "released",
-            "shutdown",
-            "no-slot",
-            "unknown",
-            "lost",
-            "timeout",
+            *FAILURES,
+            *("cancelled", "snoozed", "released", "shutdown", "no-slot", "unknown", "lost"),
             "by-hand",
         ),
         "left while a cancel was asked, without success",

@@ -41,7 +41,7 @@ class LeaseStore(Protocol):
 
     async def lease(
         self, node: UUID, items: Sequence[tuple[UUID, int, UUID, Stamps]]
-    ) -> tuple[Sequence[Any], datetime] | None: ...
+    ) -> tuple[Sequence[Any], int, datetime] | None: ...
     async def explain(self, ids: Sequence[UUID]) -> Mapping[UUID, Any]: ...
     async def take_back_paused_among(self, ids: Sequence[UUID]) -> int: ...
     async def decline(self, items: Sequence[tuple[UUID, int, float, bool]]) -> set[UUID]: ...
@@ -128,9 +128,9 @@ class LeaseAttempts:
             given = await self._store.lease(node, [(*key, new_id(), wanted[key]) for key in left])
             if given is None:
                 return None
-            rows, stamp = given
+            rows, epoch, stamp = given
             for row in rows:
-                answers[row["id"], row["attempt"]] = granted(row)
+                answers[row["id"], row["attempt"]] = granted(row, epoch)
                 if row["published_at"] is not None:
                     self._ways.note((stamp - row["published_at"]).total_seconds())
             left -= answers.keys()
@@ -160,7 +160,7 @@ class LeaseAttempts:
                 continue
             stamp = row["now"]
             if row["attempt"] == key[1] and row["node"] == node:
-                answers[key] = granted(row)
+                answers[key] = granted(row, row["epoch"])
             elif row["attempt"] != key[1] or row["status"] != "SCHEDULED" or row["node"]:
                 answers[key] = refused(key, f"{row['status'].lower()}-at-{row['attempt']}")
             elif row["expired"]:
@@ -208,11 +208,12 @@ def refused(key: tuple[UUID, int], reason: str) -> Lease:
     return Lease(job_id=key[0], attempt=key[1], decision=Decision.REFUSED, reason=reason)
 
 
-def granted(row: Any) -> Lease:
+def granted(row: Any, epoch: int) -> Lease:
     """A grant, new or repeated (R1)."""
     return Lease(
         job_id=row["id"],
         attempt=row["attempt"],
+        epoch=epoch,
         decision=Decision.GRANTED,
         running=row["status"] == "RUNNING",
         job_type=row["job_type"],

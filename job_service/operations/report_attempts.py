@@ -15,6 +15,7 @@ from job_service.operations.doorbell import Doorbell
 from job_service.operations.outcomes import Busy, Retryable
 from shared.contracts.nodes import AttemptRef
 from shared.contracts.reports import (
+    FAILURES,
     End,
     EndAnswer,
     ReportReply,
@@ -75,6 +76,8 @@ class ReportAttempts:
         self._busy = BusyJobs(time.monotonic)
         self.verdicts: Counter[str] = Counter()
         """Ends by what they were answered."""
+        self.reasons: Counter[str] = Counter()
+        """Ends that were accepted, by their reason."""
 
     async def report(self, request: ReportRequest) -> ReportReply:
         """Apply starts and ends; every end gets a definite verdict, but those whose job somebody keeps locked:
@@ -109,6 +112,7 @@ class ReportAttempts:
         others = await self._judge(node, left) if left else {}
         if accepted:
             self._doorbell.ring()
+            self.reasons.update(ends[key].reason for key in accepted)
         answers = [
             EndAnswer(job_id=key[0], attempt=key[1], verdict=Verdict.ACCEPTED, status=accepted[key])
             if key in accepted
@@ -167,6 +171,6 @@ class ReportAttempts:
 
 
 def _reason(end: End) -> str:
-    if end.outcome.value == "FAILED" and end.reason == "timeout":
-        return "timeout"
+    if end.outcome.value == "FAILED" and end.reason in FAILURES:
+        return end.reason
     return _DEFAULT_REASONS[end.outcome.value]

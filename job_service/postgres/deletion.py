@@ -18,6 +18,10 @@ noted AS (
     SELECT id, status, version, clock_timestamp() FROM gone
 ),
 letters AS (DELETE FROM unsuccessful WHERE job_id = ANY (ARRAY (SELECT id FROM gone))),
+told AS (
+    UPDATE executions SET progress = NULL, log = NULL
+    WHERE job_id = ANY (ARRAY (SELECT id FROM gone)) AND (progress IS NOT NULL OR log IS NOT NULL)
+),
 expiry AS (DELETE FROM expiring WHERE job_id = ANY (ARRAY (SELECT id FROM gone))),
 counted AS (
     INSERT INTO job_count_deltas (status, delta) SELECT status, -1 FROM gone

@@ -71,11 +71,13 @@ SELECT version, from_status, to_status, attempt, node, at, reason, actor
 FROM job_history WHERE job_id = $1 ORDER BY version
 """
 
-EXECUTIONS_OF = "SELECT * FROM executions WHERE job_id = $1 ORDER BY attempt"
-EXECUTION = "SELECT * FROM executions WHERE id = $1"
+_EXECUTION = """id, job_id, attempt, node, status, due_at, leased_at, started_at, ended_at, claimed_at,
+published_at, received_at, error, notes, progress"""
+EXECUTIONS_OF = f"SELECT {_EXECUTION} FROM executions WHERE job_id = $1 ORDER BY attempt"
+EXECUTION = f"SELECT {_EXECUTION} FROM executions WHERE id = $1"
 
 # A page of every node's executions, newest lease first: their ids are ordered by time.
-EXECUTIONS_BEFORE = "SELECT * FROM executions WHERE id < $1 ORDER BY id DESC LIMIT $2"
+EXECUTIONS_BEFORE = f"SELECT {_EXECUTION} FROM executions WHERE id < $1 ORDER BY id DESC LIMIT $2"
 
 Row = asyncpg.Record
 

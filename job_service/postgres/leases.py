@@ -30,6 +30,9 @@ j.id, j.attempt, j.status, j.job_type, j.payload, j.ready_at, j.failures, j.max_
 j.cancel_requested, j.name, j.traceparent
 """
 
+EPOCH = "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+"""The first part of the fencing token (R22): the timeline, which rises when a standby is promoted."""
+
 # Goes before LEASE, in the same transaction. The jobs are locked in the order of their ids (R11), but first the
 # lock of pauses is shared (job_types.py): a pause that has committed is seen by the statement after this, and a
 # later one waits for its commit. In this order nobody waits for a pause with jobs locked.
@@ -99,15 +102,17 @@ executed AS (
     FROM moved
 )
 SELECT id, attempt, status, job_type, payload, ready_at, failures, max_attempts, cancel_requested, name,
-       traceparent, execution_id, timeout_seconds, published_at, NULL::timestamptz AS now FROM moved
+       traceparent, execution_id, timeout_seconds, published_at, NULL::int AS epoch, NULL::timestamptz AS now
+FROM moved
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, clock_timestamp()
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {EPOCH},
+       clock_timestamp()
 FROM live
 """
 
 # What stands in the way of a lease, and what a repeat of one is told (R1).
 EXPLAIN = f"""
-SELECT {GRANT}, j.node, j.lost, e.id AS execution_id, clock_timestamp() AS now,
+SELECT {GRANT}, j.node, j.lost, e.id AS execution_id, clock_timestamp() AS now, {EPOCH} AS epoch,
        j.expires_at <= clock_timestamp() AND j.started_at IS NULL AS expired, NOT {OUT_OF_LINE} AS in_line,
        EXISTS (SELECT FROM job_types AS t WHERE t.name = j.job_type AND t.paused_at IS NOT NULL) AS paused,
        coalesce(j.timeout_seconds,
@@ -206,9 +211,9 @@ class Leases:
 
     async def lease(
         self, node: UUID, items: Sequence[tuple[UUID, int, UUID, Stamps]]
-    ) -> tuple[list[asyncpg.Record], datetime] | None:
-        """Grant what can be granted of (job, attempt, execution id, way so far): a row for each grant, and a
-        stamp of the database clock. None: the node is dead."""
+    ) -> tuple[list[asyncpg.Record], int, datetime] | None:
+        """Grant what can be granted of (job, attempt, execution id, way so far): a row for each grant, the
+        epoch, and a stamp of the database clock. None: the node is dead."""
         ordered = sorted(items, key=lambda item: item[0])
         ids = [item[0] for item in ordered]
         ways = [item[3] for item in ordered]
@@ -234,8 +239,8 @@ class Leases:
         rows = await naming_busy(self._database, ids, lambda: self._database.transaction(unit))
         failpoints.hit("lease.committed")
         grants = [row for row in rows if row["now"] is None]
-        stamps = [row["now"] for row in rows if row["now"] is not None]
-        return (grants, stamps[0]) if stamps else None
+        stamps = [(row["epoch"], row["now"]) for row in rows if row["now"] is not None]
+        return (grants, *stamps[0]) if stamps else None
 
     async def explain(self, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
         """How those jobs stand, by id."""

@@ -3,7 +3,7 @@
 from job_service.postgres.database import Database
 from shared.runtime.log import get
 
-HEAD = "0005"
+HEAD = "0006"
 
 
 async def database_problem(database: Database) -> str | None:

@@ -29,6 +29,7 @@ def _edge(actors: str, reasons: str) -> Edge:
 
 
 _BACK = " ".join(sorted(GIVEN_BACK))
+_FAILED = "failed failed-for-good retry-asked timeout crashed out-of-memory"
 
 EDGES: Mapping[tuple[str, str], Edge] = {
     ("CREATED", "SCHEDULED"): _edge("scheduler client", "claimed by-hand"),
@@ -43,9 +44,9 @@ EDGES: Mapping[tuple[str, str], Edge] = {
     ("SCHEDULED", "CANCELLED"): _edge("client worker duty", f"cancelled {_BACK} lost"),
     ("SCHEDULED", "EXPIRED"): _edge("duty", "expired"),
     ("RUNNING", "SUCCESS"): _edge("worker outside", "succeeded by-hand"),
-    ("RUNNING", "FAILED"): _edge("worker outside duty", "failed timeout poison by-hand"),
+    ("RUNNING", "FAILED"): _edge("worker outside duty", f"{_FAILED} poison by-hand"),
     ("RUNNING", "CANCELLED"): _edge(
-        "worker duty outside", f"cancelled failed snoozed {_BACK} lost timeout by-hand"
+        "worker duty outside", f"{_FAILED} cancelled snoozed {_BACK} lost by-hand"
     ),
     ("RUNNING", "STOPPED"): _edge("worker", "stopped"),
     ("RUNNING", "WAITING"): _edge("worker", "waiting"),

@@ -58,7 +58,8 @@ class Lease(Message):
 
     `running` true: it was due and is RUNNING from now on; start it at once. False: held; start it at
     `due_at` by the database clock, never before, and report the start. `timeout_seconds` counts from the
-    start; the server ends the attempt 10 s later (R16). `token` is what outside targets are shown.
+    start; the server ends the attempt 10 s later (R16). `epoch` with `attempt` is the fencing token
+    that outside targets are shown (R22): it rises when a standby of the database is promoted.
     """
 
     job_id: UUID
@@ -71,6 +72,7 @@ class Lease(Message):
     due_at: AwareDatetime | None = None
     timeout_seconds: float = 0.0
     execution_id: UUID | None = None
+    epoch: int = 0
     failures: int = 0
     max_attempts: int = 0
     cancel_requested: bool = False

@@ -23,6 +23,11 @@ MAX_ERROR_CHARS = 8_192
 MAX_PARKED_BYTES = 65_536
 
 
+FAILURES = ("failed", "failed-for-good", "retry-asked", "timeout", "crashed", "out-of-memory")
+"""The reasons that a worker may give for a FAILED attempt: the handler failed, failed so that no further try
+helps, asked for another try, took longer than its time, ended its process, took more memory than it may."""
+
+
 class Start(Message):
     """A held attempt began: its handler was called at `started_at` (lower bound of the database clock)."""
 

@@ -49,7 +49,7 @@ def test_a_503_is_tried_again_with_the_same_key(stack: RunningStack, target: Tar
     first, second = (asked.headers for asked in target.asked("/503"))
     assert first["idempotency-key"] == second["idempotency-key"] == f"{job['jobId']}:http-call"
     tokens = [first["punctual-fencing-token"], second["punctual-fencing-token"]]
-    assert tokens == [f"{job['jobId']}.1", f"{job['jobId']}.2"]
+    assert tokens == [f"{job['jobId']}.1.1", f"{job['jobId']}.1.2"]
 
 
 def test_retry_after_is_obeyed(stack: RunningStack, target: Target) -> None:

@@ -1,7 +1,7 @@
 """The job type HTTP_CALL by itself: a context such as a worker gives, with a guard of the test's own."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ def context(
         failures=attempt - 1,
         log=get("test"),
         check=_never_stopped,
+        deadline=datetime.now(UTC) + timedelta(seconds=60),
         traceparent=traceparent,
         http=http,
     )

@@ -44,14 +44,21 @@ def postgres_server() -> Iterator[str]:
     elif os.environ.get("TESTS_ON") == "docker":
         yield from _postgres_container()
     else:
-        with state_directory() as root:
-            server = _or_missing(lambda: PostgresServer(root, fsync=False))
-            try:
-                _or_missing(server.start)
-                yield server.url
-            finally:
-                server.stop()
-                server.remove()
+        with own_postgres() as server:
+            yield server.url
+
+
+@contextmanager
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server for a test that restarts it: always a local process."""
+    with state_directory() as root:
+        server = _or_missing(lambda: PostgresServer(root, fsync=False))
+        try:
+            _or_missing(server.start)
+            yield server
+        finally:
+            server.stop()
+            server.remove()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ JOB_MEMBERS = _names(
 EXECUTION_MEMBERS = _names(
     """executionId jobId attempt node status leasedAt startedAt endedAt latenessMs error notes"""
 )
-OUR_EXECUTION_MEMBERS = EXECUTION_MEMBERS | {"wayMs"}
+OUR_EXECUTION_MEMBERS = EXECUTION_MEMBERS | {"wayMs", "progress"}
 """With what we tell beyond the contract."""
 HISTORY_MEMBERS = _names("""version from to attempt node at reason actor""")
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from shared.api.replies import problems
 from shared.contracts.base import Message, PublicTime
 from shared.contracts.cursors import MAX_CURSOR_CHARS, cursor_at, position_of
+from shared.contracts.progress import Standing
 from shared.contracts.way import WayMs
 from shared.runtime.http_client import NoAnswer
 from worker_service.api.envelope import problem, success
@@ -50,6 +51,15 @@ class ExecutionQuery(Message):
         return None if self.cursor is None else position_of(self.cursor, wish)
 
 
+class ProgressView(Message):
+    """How far a handler is: `done` of `total` (null: nobody knows), as of `at`."""
+
+    done: int
+    total: int | None
+    note: str
+    at: PublicTime
+
+
 class ExecutionView(Message):
     """One attempt's run, as contract.md section 2 has it."""
 
@@ -65,6 +75,7 @@ class ExecutionView(Message):
     way_ms: WayMs
     error: str | None
     notes: list[dict[str, str]]
+    progress: ProgressView | None
 
 
 class ExecutionPage(Message):
@@ -113,7 +124,14 @@ def view(execution: Execution) -> dict[str, Any]:
         way_ms=execution.way_ms(),
         error=execution.error,
         notes=execution.notes,
+        progress=None if execution.progress is None else _progress(execution.progress),
     ).model_dump(mode="json", by_alias=True)
+
+
+def _progress(standing: Standing) -> ProgressView:
+    return ProgressView(
+        done=standing.done, total=standing.total, note=standing.note, at=standing.at
+    )
 
 
 def routes(log: ExecutionLog, read: Read) -> APIRouter:

@@ -18,6 +18,7 @@ from shared.contracts.nodes import (
     Registered,
     RegisterNode,
 )
+from shared.contracts.progress import TellProgress, Told
 from shared.contracts.reports import ParkReply, ParkRequest, ReportReply, ReportRequest
 from shared.runtime.http_client import InternalClient, NoAnswer
 from shared.runtime.settings import JobServiceAddress
@@ -35,6 +36,7 @@ class JobServiceClient:
         self._leases = client()
         self._releases = client()
         self._reports = client()
+        self._progress = client()
         self._parked = client()
         self._nodes = client()
         self._cancels = client()
@@ -58,6 +60,10 @@ class JobServiceClient:
     async def report(self, request: ReportRequest) -> ReportReply:
         """Tell starts and ends."""
         return await self._reports.call("/internal/v1/reports", request, ReportReply)
+
+    async def tell_progress(self, request: TellProgress) -> Told:
+        """Tell how far handlers are and what they log."""
+        return await self._progress.call("/internal/v1/progress", request, Told)
 
     async def park(self, request: ParkRequest) -> ParkReply:
         """Put records away that are no dispatches."""
@@ -95,6 +101,7 @@ class JobServiceClient:
             self._leases,
             self._releases,
             self._reports,
+            self._progress,
             self._parked,
             self._nodes,
             self._cancels,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from shared.contracts.progress import Standing
 from shared.contracts.way import Stamps, WayMs, way_ms
-from worker_service.domain.attempts import Attempt
+from worker_service.domain.attempts import Attempt, Key
 from worker_service.domain.outcome import Ended
 
 LIMIT = 1_000
@@ -29,6 +30,7 @@ class Execution:
     ended_at: datetime | None = None
     error: str | None = None
     notes: list[dict[str, str]] = field(default_factory=list)
+    progress: Standing | None = None
 
     def lateness_ms(self) -> float | None:
         """Start minus the later of due time and creation (a job's id carries its millisecond)."""
@@ -71,6 +73,12 @@ class ExecutionLog:
         execution = self._by_attempt.get(attempt.key)
         if execution is not None:
             execution.status, execution.started_at = "RUNNING", at
+
+    def stands(self, key: Key, progress: Standing) -> None:
+        """Its handler told how far it is."""
+        execution = self._by_attempt.get(key)
+        if execution is not None:
+            execution.progress = progress
 
     def ended(self, attempt: Attempt, ended: Ended, at: datetime) -> None:
         """It has an outcome."""

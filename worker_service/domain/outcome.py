@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue, ValidationError
@@ -9,10 +10,8 @@ from pydantic import JsonValue, ValidationError
 from shared.contracts.reports import MAX_ERROR_CHARS, MAX_RESULT_BYTES
 from shared.contracts.states import Outcome
 from worker_service.domain.text import clean
-from worker_service.handler_api import Fail, Snooze
+from worker_service.handler_api import Fail, Retry, RetryPolicy, Snooze
 
-MAX_WAIT_SECONDS = 31_536_000.0
-"""A year: the longest wish for the next try."""
 MAX_DEPTH = 100
 """Levels of a result."""
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
@@ -20,9 +19,7 @@ _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An outcome to report. `reason` is the code for history, `size` the result's bytes when
-    encoded.
-    """
+    """An outcome to report. `reason` is the code for history, `size` the result's bytes when encoded."""
 
     outcome: Outcome
     reason: str
@@ -36,14 +33,10 @@ class Ended:
 CANCELLED = Ended(Outcome.CANCELLED, "cancelled")
 
 
-def failed(error: str, *, retry: bool, retry_after_seconds: float | None = None) -> Ended:
-    """A failure with a clear text."""
+def failed_for_good(error: str) -> Ended:
+    """A failure after which no further try would help."""
     return Ended(
-        Outcome.FAILED,
-        "failed",
-        error=clean(error, MAX_ERROR_CHARS),
-        retry=retry,
-        retry_after_seconds=retry_after_seconds,
+        Outcome.FAILED, "failed-for-good", error=clean(error, MAX_ERROR_CHARS), retry=False
     )
 
 
@@ -63,7 +56,7 @@ def from_value(value: Any) -> Ended:
     if not problem and len(encoded) > MAX_RESULT_BYTES:
         problem = f"has {len(encoded)} bytes as JSON, at most {MAX_RESULT_BYTES} are kept"
     if problem:
-        return failed(f"the handler ended, but its result {problem}", retry=False)
+        return failed_for_good(f"the handler ended, but its result {problem}")
     return Ended(Outcome.SUCCESS, "succeeded", result=result, size=len(encoded))
 
 
@@ -81,15 +74,27 @@ def _unfit(value: JsonValue, depth: int = 0) -> str:
     return next((problem for item in inner if (problem := _unfit(item, depth + 1))), "")
 
 
-def from_exception(error: BaseException) -> Ended:
-    """What a handler raised, as an outcome."""
+def from_exception(
+    error: BaseException, policy: RetryPolicy, *, failures: int, uniform: float, now: datetime
+) -> Ended:
+    """What a handler raised, as an outcome. `failures`: how many the job had before; `uniform`: a random number
+    of [0, 1); `now`: by the database clock."""
     if isinstance(error, Snooze):
-        return Ended(Outcome.SNOOZED, "snoozed", retry_after_seconds=_wait(error.seconds))
-    if isinstance(error, Fail):
-        wish = error.retry_after_seconds
-        wait = None if wish is None else _wait(wish)
-        return failed(str(error), retry=error.retry, retry_after_seconds=wait)
-    return failed(f"{type(error).__name__}: {_text_of(error)}", retry=True)
+        return Ended(Outcome.SNOOZED, "snoozed", retry_after_seconds=error.seconds_from(now))
+    text = _text_of(error)
+    if not isinstance(error, Fail):
+        text = f"{type(error).__name__}: {text}"
+    if (isinstance(error, Fail) and error.permanent) or not policy.again(error):
+        return failed_for_good(text)
+    wait = error.retry_after_seconds if isinstance(error, Fail) else None
+    if wait is None:
+        wait = policy.seconds(error, failures, uniform)
+    return Ended(
+        Outcome.FAILED,
+        "retry-asked" if isinstance(error, Retry) else "failed",
+        error=clean(text, MAX_ERROR_CHARS),
+        retry_after_seconds=wait,
+    )
 
 
 def bad_payload(error: Exception) -> Ended:
@@ -99,13 +104,8 @@ def bad_payload(error: Exception) -> Ended:
             f"{'.'.join(str(part) for part in item['loc']) or 'payload'}: {item['msg']}"
             for item in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-        return failed("the payload does not fit the job type: " + "; ".join(problems), retry=False)
-    return failed(f"the payload could not be read: {type(error).__name__}: {error}", retry=False)
-
-
-def _wait(seconds: float) -> float:
-    """Within what the wire takes; a wish that is no number is none."""
-    return min(max(float(seconds), 0.0), MAX_WAIT_SECONDS) if seconds == seconds else 0.0
+        return failed_for_good("the payload does not fit the job type: " + "; ".join(problems))
+    return failed_for_good(f"the payload could not be read: {type(error).__name__}: {error}")
 
 
 def _text_of(error: BaseException) -> str:

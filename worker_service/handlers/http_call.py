@@ -32,6 +32,7 @@ from worker_service.handler_api import (
     AddressRefused,
     Context,
     Fail,
+    Retry,
     job_type,
     read_bounded,
     readable,
@@ -201,9 +202,9 @@ async def http_call(payload: HttpCall, context: Context) -> dict[str, Any]:
     except TimeoutError:
         raise Fail(f"{place}: no answer in {payload.timeout_seconds:g} s") from None
     except AddressRefused as error:
-        raise Fail(f"{place}: {error}", retry=False) from error
+        raise Fail(f"{place}: {error}", permanent=True) from error
     except (httpx.LocalProtocolError, UnicodeError) as error:
-        raise Fail(f"{place}: this cannot be sent: {error}", retry=False) from error
+        raise Fail(f"{place}: this cannot be sent: {error}", permanent=True) from error
     except httpx.TransportError as error:
         raise Fail(f"{place}: {error or type(error).__name__}") from error
     return {**kept, "redirects": hops, "tookMs": round((time.monotonic() - began) * 1_000)}
@@ -233,7 +234,7 @@ async def _send(
             return answer, hops
         await answer.aclose()
         request = _redirected(request, answer.next_request, payload)
-    raise Fail(f"{_shown(request.url)} is one redirect more than {MAX_REDIRECTS}", retry=False)
+    raise Fail(f"{_shown(request.url)} is one redirect more than {MAX_REDIRECTS}", permanent=True)
 
 
 def _redirected(before: httpx.Request, after: httpx.Request, payload: HttpCall) -> httpx.Request:
@@ -241,9 +242,9 @@ def _redirected(before: httpx.Request, after: httpx.Request, payload: HttpCall) 
     try:
         _target(str(after.url))
     except ValueError as error:
-        raise Fail(f"a redirect to {_shown(after.url)}: {error}", retry=False) from None
+        raise Fail(f"a redirect to {_shown(after.url)}: {error}", permanent=True) from None
     if before.url.scheme == "https" and after.url.scheme == "http":
-        raise Fail(f"a redirect from https to {_shown(after.url)} is not followed", retry=False)
+        raise Fail(f"a redirect from https to {_shown(after.url)} is not followed", permanent=True)
     if _origin(before.url) != _origin(after.url):
         for name in payload.headers:
             if name.lower() not in KEPT_OVER_ORIGINS:
@@ -268,11 +269,11 @@ async def _failure(answer: httpx.Response, payload: HttpCall, place: str) -> Fai
         wait = retry_after(
             answer.headers.get("retry-after"), answer.headers.get("date"), datetime.now(UTC)
         )
-        return Fail(f"{said}; {text}" if text else said, retry_after_seconds=wait)
+        return Retry(f"{said}; {text}" if text else said, after=wait)
     if answer.next_request is not None:
         text = f"a redirect to {_shown(answer.next_request.url)}, and followRedirects is false"
     said = f"{said}, expected {payload.expectation()}"
-    return Fail(f"{said}; {text}" if text else said, retry=False)
+    return Fail(f"{said}; {text}" if text else said, permanent=True)
 
 
 async def _kept(answer: httpx.Response) -> dict[str, Any]:

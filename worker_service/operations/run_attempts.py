@@ -5,7 +5,7 @@ it ends, and nobody hears of what it returns.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -23,13 +23,14 @@ from worker_service.operations.mailbox import Mailbox
 from worker_service.operations.release_attempts import ReleaseAttempts
 from worker_service.operations.report_outcomes import ReportOutcomes
 from worker_service.operations.run_handler import HandlerCalls, Refusal, Run, Stop
+from worker_service.operations.tell_progress import TellNotes
 
 
 class Observer(Protocol):
     """Who measures runs."""
 
     def started(self, job_type: str, *, late: float, waited: float) -> None: ...
-    def ended(self, job_type: str, outcome: str, *, took: float) -> None: ...
+    def ended(self, job_type: str, outcome: str, reason: str, *, took: float) -> None: ...
 
 
 class RunAttempts:
@@ -51,6 +52,8 @@ class RunAttempts:
         now: MonotonicClock,
         http: GuardedHttp,
         observer: Observer,
+        tell: TellNotes,
+        uniform: Callable[[], float],
     ) -> None:
         self._table = table
         self._types = types
@@ -65,17 +68,24 @@ class RunAttempts:
         self._now = now
         self._observer = observer
         self._loop = asyncio.get_running_loop()
+        self._tell = tell
         self._calls = HandlerCalls(
-            self, clock=clock, now=now, post=Mailbox(self._loop).post, http=http
+            self,
+            clock=clock,
+            now=now,
+            post=Mailbox(self._loop).post,
+            http=http,
+            uniform=uniform,
         )
         self._runs: dict[Key, Run] = {}
 
     def start(self, attempt: Attempt) -> None:
         """Send a held, due attempt to its lane. The last check is made there."""
-        _, lease = attempt.granted()
+        node, lease = attempt.granted()
         self._table.move(attempt, State.RUNNING)
         self._slots.occupy()
-        run = self._runs[attempt.key] = Run(attempt, self._types[lease.job_type])
+        notes = self._tell.notes(attempt.job_id, attempt.attempt, node.id)
+        run = self._runs[attempt.key] = Run(attempt, self._types[lease.job_type], notes)
         self._lanes.submit(run, self._calls)
 
     def stop(self, attempt: Attempt, why: Stop) -> None:
@@ -110,7 +120,7 @@ class RunAttempts:
         self._over(run)
         if run.started_at is not None:
             took = (at - run.started_at).total_seconds()
-            self._observer.ended(run.lease.job_type, ended.outcome.value, took=took)
+            self._observer.ended(run.lease.job_type, ended.outcome.value, ended.reason, took=took)
         if run.attempt.state is not State.RUNNING:
             return
         returned = ended.outcome is Outcome.SUCCESS and run.stop is not Stop.LOST

@@ -7,18 +7,20 @@ What the lane learns goes to the main loop by `post`; the lane changes no table.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
 
 from shared.contracts.leases import Lease
+from shared.contracts.progress import Level
 from shared.kernel.clock import DatabaseClock, MonotonicClock
 from shared.runtime import failpoints
 from shared.runtime.log import ready_made
 from worker_service.domain.attempts import Attempt
 from worker_service.domain.node import Node
+from worker_service.domain.notes import Notes
 from worker_service.domain.outcome import Ended, bad_payload, from_exception, from_value
 from worker_service.handler_api import Cancelled, Context, GuardedHttp, JobType, Log
 
@@ -29,6 +31,7 @@ class Stop(Enum):
     CANCEL = "a cancel was asked"
     TIMEOUT = "its time is over"
     NODE_DEAD = "its node was declared dead"
+    IN_DOUBT = "its lease is in doubt"
     LOST = "job_service does not name it as ours"
     SHUTDOWN = "the process ends"
 
@@ -59,13 +62,17 @@ class Run:
     only.
     """
 
-    __slots__ = ("attempt", "job_type", "lease", "node", "started_at", "stop", "task", "timer")
+    __slots__ = (
+        *("attempt", "job_type", "lease", "node", "notes"),
+        *("started_at", "stop", "task", "timer"),
+    )
 
-    def __init__(self, attempt: Attempt, job_type: JobType) -> None:
+    def __init__(self, attempt: Attempt, job_type: JobType, notes: Notes) -> None:
         self.node: Node
         self.lease: Lease
         self.attempt = attempt
         self.job_type = job_type
+        self.notes = notes
         self.node, self.lease = attempt.granted()
         self.stop: Stop | None = None
         self.started_at: datetime | None = None
@@ -96,27 +103,32 @@ class Run:
             return bad_payload(error)
 
     def context(self, http: GuardedHttp) -> Context:
-        """What the handler is told."""
+        """What the handler is told, once it has begun."""
         lease = self.lease
-        if lease.execution_id is None:
-            raise RuntimeError(f"{self.attempt.key} was granted without an execution id")
+        if lease.execution_id is None or self.started_at is None:
+            raise RuntimeError(
+                f"{self.attempt.key} was granted without an execution id, or has not begun"
+            )
         return Context(
             job_id=lease.job_id,
             attempt=lease.attempt,
+            epoch=lease.epoch,
             execution_id=lease.execution_id,
             name=lease.name,
             due_at=self.attempt.due_at,
+            deadline=self.started_at + timedelta(seconds=lease.timeout_seconds),
             failures=lease.failures,
             log=cast(Log, _LogOf(self)),
             check=self.check,
             traceparent=lease.traceparent,
             http=http,
+            tell=self.notes.progress,
         )
 
 
 class _LogOf:
-    """The log of a run. It is made when it is first used: most handlers say nothing, and it takes as long as
-    all the rest of a context."""
+    """The log of a run: the worker's, and the lines that are kept with the execution. The worker's is made when
+    it is first used: most handlers say nothing, and it takes as long as all the rest of a context."""
 
     __slots__ = ("_made", "_run")
 
@@ -124,7 +136,16 @@ class _LogOf:
         self._run = run
         self._made: Any = None
 
-    def __getattr__(self, name: str) -> Any:
+    def info(self, event: str, **values: Any) -> None:
+        self._say("info", event, values)
+
+    def warning(self, event: str, **values: Any) -> None:
+        self._say("warning", event, values)
+
+    def error(self, event: str, **values: Any) -> None:
+        self._say("error", event, values)
+
+    def _say(self, level: Level, event: str, values: dict[str, Any]) -> None:
         if self._made is None:
             lease = self._run.lease
             self._made = ready_made("handler").bind(
@@ -133,7 +154,8 @@ class _LogOf:
                 node=str(self._run.node.id),
                 trace=_trace_of(lease.traceparent),
             )
-        return getattr(self._made, name)
+        getattr(self._made, level)(event, **values)
+        self._run.notes.line(level, event, values)
 
 
 def _trace_of(traceparent: str | None) -> str | None:
@@ -153,12 +175,14 @@ class HandlerCalls:
         now: MonotonicClock,
         post: Post,
         http: GuardedHttp,
+        uniform: Callable[[], float],
     ) -> None:
         self._watcher = watcher
         self._clock = clock
         self._now = now
         self._post = post
         self._http = http
+        self._uniform = uniform
 
     async def in_loop(self, run: Run) -> None:
         """An `async def` handler, on the handlers' loop."""
@@ -168,10 +192,12 @@ class HandlerCalls:
         if isinstance(payload, Ended):
             self._end(run, payload)
             return
+        context = run.context(self._http)
         try:
-            ended = from_value(await run.job_type.run(payload, run.context(self._http)))
+            value = await run.job_type.run(payload, context)
+            ended = from_value(context.result if value is None else value)
         except BaseException as error:
-            ended = from_exception(error)
+            ended = self._raised(run, error)
         self._end(run, ended)
 
     def in_thread(self, run: Run) -> None:
@@ -182,11 +208,22 @@ class HandlerCalls:
         if isinstance(payload, Ended):
             self._end(run, payload)
             return
+        context = run.context(self._http)
         try:
-            ended = from_value(run.job_type.run(payload, run.context(self._http)))
+            value = run.job_type.run(payload, context)
+            ended = from_value(context.result if value is None else value)
         except BaseException as error:
-            ended = from_exception(error)
+            ended = self._raised(run, error)
         self._end(run, ended)
+
+    def _raised(self, run: Run, error: BaseException) -> Ended:
+        return from_exception(
+            error,
+            run.job_type.retry,
+            failures=run.lease.failures,
+            uniform=self._uniform(),
+            now=self._clock.at_least(),
+        )
 
     def _begin(self, run: Run) -> bool:
         refusal = run.last_check(self._clock, self._now)

@@ -1,8 +1,9 @@
 """Jobs of one ordering key run one at a time and in due order: R19, from the history alone.
 
 A job has its key from its claim until it settles or is CREATED again, and while it backs off if its type does
-not pass. One that is made SCHEDULED by hand may wait in line for it: it has it once a worker does. Order is judged where history can tell it: of jobs whose due time nobody moved, and against those that
-had been there for so long that no claim can have missed them.
+not pass. One that is made SCHEDULED by hand may wait in line for it: it has it once a worker does. Order is
+judged where history can tell it: of jobs whose due time nobody moved, and against those that had been there for
+so long that no claim can have missed them.
 """
 
 from collections import defaultdict

@@ -14,6 +14,7 @@ from job_service.domain.wanted import Change
 from job_service.operations import release_attempts, report_attempts
 from job_service.operations.problems import IllegalTransition
 from job_service.postgres.database import Raw
+from shared.contracts.reports import FAILURES
 from shared.contracts.states import JobStatus, Outcome
 from shared.kernel.ids import new_id
 from tests.support.job_service import Service, open_service
@@ -26,7 +27,7 @@ ILLEGAL = "P0409"
 SOURCES_GIVEN = {"client_changes.SCHEDULE_NOW": {S.CREATED, S.FAILED}}
 REASONS_GIVEN = {
     "leases.RELEASE": set(release_attempts.REASONS),
-    "reports.ENDS": {*report_attempts._DEFAULT_REASONS.values(), "timeout", "by-hand"},
+    "reports.ENDS": {*report_attempts._DEFAULT_REASONS.values(), *FAILURES, "by-hand"},
 }
 NOT_BUILT_YET = {
     (S.RUNNING, S.STOPPED),

@@ -66,7 +66,7 @@ async def test_what_is_sent(target: Target) -> None:
         "authorization": "Bearer x",
         "x-own": "1",
         "idempotency-key": f"{JOB}:http-call",
-        "punctual-fencing-token": f"{JOB}.2",
+        "punctual-fencing-token": f"{JOB}.1.2",
         "user-agent": "Punctual",
         "accept-encoding": "identity",
     }.items() <= asked.headers.items()
@@ -124,7 +124,7 @@ async def test_every_method(target: Target, method: str) -> None:
 async def test_a_status_that_may_pass_is_tried_again(target: Target, status: int) -> None:
     url = target.answer(f"/{status}", Answer(status, b"not now"))
     failed = await failure({"url": f"{url}?secret=1"})
-    assert (failed.retry, failed.retry_after_seconds) == (True, None)
+    assert (failed.permanent, failed.retry_after_seconds) == (False, None)
     assert re.match(rf"GET {url}: {status} .*; not now$", str(failed))
 
 
@@ -133,7 +133,7 @@ async def test_every_2xx_is_a_success_unless_said_otherwise(target: Target, stat
     url = target.answer("/fine", Answer(status))
     assert (await call({"url": url}))["status"] == status
     failed = await failure({"url": url, "expectedStatus": 200})
-    assert failed.retry is False
+    assert failed.permanent is True
     assert f": {status} " in str(failed)
     assert str(failed).endswith("expected 200")
 
@@ -141,7 +141,7 @@ async def test_every_2xx_is_a_success_unless_said_otherwise(target: Target, stat
 @pytest.mark.parametrize("status", [304, 400, 401, 403, 404, 409, 410, 418, 422, 501, 505, 599])
 async def test_another_status_fails_for_good(target: Target, status: int) -> None:
     failed = await failure({"url": target.answer("/bad", Answer(status))})
-    assert failed.retry is False
+    assert failed.permanent is True
 
 
 async def test_an_expected_status_is_a_success_also_if_it_is_one_of_those_tried_again(
@@ -164,7 +164,7 @@ async def test_retry_after_in_seconds(
     target: Target, headers: dict[str, str], seconds: float | None
 ) -> None:
     failed = await failure({"url": target.answer("/wait", Answer(429, headers=headers))})
-    assert (failed.retry, failed.retry_after_seconds) == (True, seconds)
+    assert (failed.permanent, failed.retry_after_seconds) == (False, seconds)
 
 
 async def test_retry_after_as_a_date(target: Target) -> None:
@@ -179,17 +179,17 @@ async def test_retry_after_of_a_final_status_is_not_obeyed(target: Target) -> No
     failed = await failure(
         {"url": target.answer("/final", Answer(404, headers={"Retry-After": "7"}))}
     )
-    assert (failed.retry, failed.retry_after_seconds) == (False, None)
+    assert (failed.permanent, failed.retry_after_seconds) == (True, None)
 
 
 async def test_a_connection_that_is_closed_unanswered_is_tried_again(target: Target) -> None:
-    assert (await failure({"url": target.answer("/drop", Answer(drops=True))})).retry is True
+    assert (await failure({"url": target.answer("/drop", Answer(drops=True))})).permanent is False
 
 
 async def test_nobody_who_listens_is_tried_again() -> None:
     with http_target() as gone:
         url = gone.url("/")
-    assert (await failure({"url": url})).retry is True
+    assert (await failure({"url": url})).permanent is False
 
 
 @pytest.mark.parametrize("hangs", ["first", "midway"])
@@ -198,7 +198,7 @@ async def test_a_slow_answer_ends_with_the_time_of_the_try(
 ) -> None:
     url = fresh_target.answer("/slow", Answer(body=b"abc", hangs=hangs))
     failed = await failure({"url": url, "timeoutSeconds": 0.2})
-    assert failed.retry is True
+    assert failed.permanent is False
     assert str(failed) == f"GET {url}: no answer in 0.2 s"
     assert fresh_target.left.wait(CLIENT_GONE_SECONDS)
 
@@ -206,7 +206,7 @@ async def test_a_slow_answer_ends_with_the_time_of_the_try(
 async def test_a_failure_with_a_slow_body_is_told_by_its_status(fresh_target: Target) -> None:
     url = fresh_target.answer("/slow", Answer(404, body=b"abc", hangs="midway"))
     failed = await failure({"url": url, "timeoutSeconds": 10})
-    assert (failed.retry, str(failed)) == (False, f"GET {url}: 404 Not Found, expected 2xx")
+    assert (failed.permanent, str(failed)) == (True, f"GET {url}: 404 Not Found, expected 2xx")
     assert fresh_target.left.wait(CLIENT_GONE_SECONDS)
 
 
@@ -240,7 +240,7 @@ async def test_a_huge_body_is_read_no_further_than_what_is_kept(
 async def test_a_redirect_is_not_followed_unasked(target: Target) -> None:
     url = target.answer("/away", Answer(302, headers={"Location": "/there?secret=1"}))
     failed = await failure({"url": url})
-    assert failed.retry is False
+    assert failed.permanent is True
     assert str(failed).endswith(
         f"a redirect to {target.url('/there')}, and followRedirects is false"
     )
@@ -297,7 +297,7 @@ async def test_a_redirect_to_another_origin_gets_no_header_of_the_payload(
 async def test_redirects_in_a_circle_end(fresh_target: Target) -> None:
     url = fresh_target.answer("/round", Answer(302, headers={"Location": "/round"}))
     failed = await failure({"url": url, "followRedirects": True})
-    assert failed.retry is False
+    assert failed.permanent is True
     assert len(fresh_target.asked("/round")) == MAX_REDIRECTS + 1
 
 
@@ -305,7 +305,7 @@ async def test_without_leave_nothing_of_this_machine_is_reached(target: Target) 
     target.answer("/private", Answer(200))
     for host in ("127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"):
         failed = await failure({"url": target.url("/private", host)}, GuardedHttp())
-        assert failed.retry is False
+        assert failed.permanent is True
         assert "a loopback address; PUNCTUAL_HTTP_CALL__ALLOW_NETWORKS" in str(failed)
     assert target.asked("/private") == []
 
@@ -363,7 +363,7 @@ async def test_a_redirect_from_tls_to_plain_is_not_followed(
         payload = {"url": secure.url("/tls", "target.example"), "followRedirects": True}
         failed = await failure(payload, trusting(authority))
     assert "from https to http" in str(failed)
-    assert failed.retry is False
+    assert failed.permanent is True
     assert target.asked("/plain") == []
 
 

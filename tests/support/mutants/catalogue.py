@@ -8,6 +8,7 @@ from tests.support.mutants import (
     of_credits,
     of_duties,
     of_grants,
+    of_handlers,
     of_keys,
     of_pauses,
     of_schedulers,
@@ -30,6 +31,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_workers.MUTANTS,
     *of_timing.MUTANTS,
     *of_credits.MUTANTS,
+    *of_handlers.MUTANTS,
 )
 
 

@@ -29,9 +29,10 @@ class AnyPayload(BaseModel, extra="allow"):
     """Takes any object."""
 
 
-def a_type(name: str, run: Handler, *, timeout_seconds: float = 60.0) -> JobType:
+def a_type(name: str, run: Handler, *, timeout_seconds: float = 60.0, **declared: Any) -> JobType:
     """A job type around a function."""
-    return job_type(name, payload=AnyPayload, timeout_seconds=timeout_seconds)(run)
+    declare = job_type(name, payload=AnyPayload, timeout_seconds=timeout_seconds, **declared)
+    return declare(run)
 
 
 async def quick(payload: AnyPayload, context: Context) -> str:

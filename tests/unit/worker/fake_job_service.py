@@ -39,6 +39,7 @@ from shared.contracts.nodes import (
     Renew,
     Renewed,
 )
+from shared.contracts.progress import AttemptTells, TellProgress, Told
 from shared.contracts.reports import (
     End,
     EndAnswer,
@@ -89,6 +90,7 @@ class FakeJobService:
         self.declined: list[tuple[UUID, str]] = []
         self.released: list[tuple[UUID, str]] = []
         self.left: list[UUID] = []
+        self.told: list[AttemptTells] = []
         self.requests: Counter[str] = Counter()
         self.lose: Counter[str] = Counter()
         self.ways: dict[UUID, Stamps] = {}
@@ -148,6 +150,7 @@ class FakeJobService:
                 "/internal/v1/releases", self._on(ReleaseRequest, self._release), methods=["POST"]
             ),
             Route("/internal/v1/reports", self._on(ReportRequest, self._report), methods=["POST"]),
+            Route("/internal/v1/progress", self._on(TellProgress, self._tell), methods=["POST"]),
             Route("/internal/v1/parked", self._on(ParkRequest, self._park), methods=["POST"]),
         ]
         server = HttpServer(Starlette(routes=routes), host="127.0.0.1", port=self._port)
@@ -229,6 +232,10 @@ class FakeJobService:
             else:
                 leases.append(Lease(job_id=item.job_id, attempt=item.attempt, decision=decision))
         return LeaseReply(live=True, leases=leases, now=_now())
+
+    def _tell(self, request: TellProgress) -> Told:
+        self.told.extend(request.attempts)
+        return Told(kept=len(request.attempts))
 
     def _release(self, request: ReleaseRequest) -> ReleaseReply:
         released = []
@@ -312,6 +319,7 @@ def _grant(job: FakeJob) -> Lease:
         due_at=job.due_at,
         timeout_seconds=job.timeout_seconds,
         execution_id=job.execution,
+        epoch=3,
         failures=job.failures,
         max_attempts=3,
         cancel_requested=job.cancel_requested,

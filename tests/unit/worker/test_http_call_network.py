@@ -74,7 +74,7 @@ async def test_a_name_of_a_private_address_fails_for_good(address: str) -> None:
     names, wire = Names(inside=[[address]]), Wire(OK)
     with pytest.raises(Fail, match=rf"inside\.example is {address}, which is") as failure:
         await call({"url": "http://inside.example/"}, guarded(names, wire))
-    assert failure.value.retry is False
+    assert failure.value.permanent is True
     assert wire.connected == []
 
 
@@ -113,7 +113,7 @@ async def test_a_redirect_to_a_private_address_is_refused(location: str) -> None
     http = GuardedHttp(resolve=resolve, inner=wire)
     with pytest.raises(Fail, match="ALLOW_NETWORKS") as failure:
         await call({"url": "http://outside.example/", "followRedirects": True}, http)
-    assert failure.value.retry is False
+    assert failure.value.permanent is True
     assert wire.connected == [PUBLIC]
 
 
@@ -133,7 +133,7 @@ async def test_a_redirect_to_what_is_no_target_is_refused(location: str, why: st
             {"url": "http://outside.example/", "followRedirects": True},
             guarded(Names(outside=[[PUBLIC]]), wire),
         )
-    assert failure.value.retry is False
+    assert failure.value.permanent is True
     assert len(wire.connected) == 1
 
 
@@ -161,13 +161,13 @@ async def test_no_address_that_answers_is_tried_again_later() -> None:
         await call(
             {"url": "http://two.example/"}, guarded(Names(two=[[PUBLIC, OTHER_PUBLIC]]), wire)
         )
-    assert failure.value.retry is True
+    assert failure.value.permanent is False
 
 
 async def test_a_name_without_address_is_tried_again_later() -> None:
     with pytest.raises(Fail, match="has no address") as failure:
         await call({"url": "http://none.example/"}, guarded(Names(none=[[]]), Wire()))
-    assert failure.value.retry is True
+    assert failure.value.permanent is False
 
 
 @pytest.mark.parametrize("problem", [OSError("unknown name"), UnicodeError("label too long")])
@@ -177,7 +177,7 @@ async def test_a_name_that_cannot_be_resolved_is_tried_again_later(problem: Exce
 
     with pytest.raises(Fail, match=f"cannot be resolved: {problem}") as failure:
         await call({"url": "http://x.example/"}, GuardedHttp(resolve=resolve, inner=Wire()))
-    assert failure.value.retry is True
+    assert failure.value.permanent is False
 
 
 async def test_a_resolver_that_hangs_takes_no_more_than_the_time_of_a_try() -> None:
@@ -190,7 +190,7 @@ async def test_a_resolver_that_hangs_takes_no_more_than_the_time_of_a_try() -> N
             {"url": "http://x.example/", "timeoutSeconds": 0.05},
             GuardedHttp(resolve=resolve, inner=Wire()),
         )
-    assert failure.value.retry is True
+    assert failure.value.permanent is False
 
 
 async def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

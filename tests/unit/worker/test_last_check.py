@@ -12,6 +12,7 @@ from shared.runtime.session import Session
 from tests.unit.worker.engine_bench import a_type, quick
 from worker_service.domain.attempts import Attempt
 from worker_service.domain.node import Node
+from worker_service.domain.notes import Notes
 from worker_service.operations.run_handler import Refusal, Run, Stop
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -29,7 +30,11 @@ class World:
         self.clock = DatabaseClock(now=self.machine)
         self.clock.heard(NOON)
         self.session = Session("a-node", registered_at=self.now, ttl_seconds=TTL, now=self.machine)
-        self.run = Run(self._leased(), QUICK)
+        leased = self._leased()
+        notes = Notes(
+            job_id=leased.job_id, attempt=1, node=new_id(), now=self.clock.at_least, tell=id
+        )
+        self.run = Run(leased, QUICK, notes)
 
     def machine(self) -> float:
         """This machine's clock."""

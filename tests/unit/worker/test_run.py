@@ -39,7 +39,7 @@ class Deaf:
 
 async def test_every_kind_of_end(service: FakeJobService) -> None:
     async def fail(payload: Any, context: Context) -> None:
-        raise Fail("no", retry=False)
+        raise Fail("no", permanent=True)
 
     async def snooze(payload: Any, context: Context) -> None:
         raise Snooze(5)
