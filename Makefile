@@ -72,6 +72,7 @@ lint: setup ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@cd examples/charges && $(CURDIR)/$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
 check-fast: lint ## that, the shape of the code and the unit tests: before each commit
@@ -124,7 +125,7 @@ bench-quick: setup ## the same with small numbers, within five minutes; bench/re
 	@$(BIN)/python -m bench.scenarios --quick
 
 ##@ Break it
-.PHONY: chaos chaos-keys chaos-random chaos-controls soak
+.PHONY: chaos chaos-effects chaos-keys chaos-random chaos-controls soak
 SEED ?= 1
 MINUTES ?= 3
 JOBS ?=
@@ -138,6 +139,9 @@ chaos: setup ## faults from a seed under load, then a verdict: make chaos SEED=1
 chaos-keys: setup ## the same with ordering keys only: make chaos-keys KEYS=1000 JOBS=100
 	@$(BIN)/python -m tests.chaos.harness --seed $(SEED) --minutes $(KEYS_MINUTES) --quiet 900 \
 	  --keys $(KEYS) --of-each $(or $(JOBS),100)
+
+chaos-effects: setup ## jobs that insert a row through once, and as many without: make chaos-effects JOBS=2000 MINUTES=3
+	@$(BIN)/python -m tests.chaos.harness --seed $(SEED) --minutes $(MINUTES) --rows --jobs $(or $(JOBS),2000)
 
 chaos-random: setup ## the same with a random seed, which it prints
 	@$(BIN)/python -m tests.chaos.harness --minutes $(MINUTES) $(if $(JOBS),--jobs $(JOBS))

@@ -18,6 +18,7 @@ import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, get_args
@@ -27,6 +28,11 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.errors import PydanticUserError
 
 from shared.contracts.nodes import MAX_RUNNING, schema_text
+from worker_service.effects.connections import AnyConnection
+from worker_service.effects.once import Effect as Effect
+from worker_service.effects.once import LedgerBusy as LedgerBusy
+from worker_service.effects.once import StaleToken as StaleToken
+from worker_service.effects.once import Token, once
 from worker_service.endings import Cancelled as Cancelled
 from worker_service.endings import Fail as Fail
 from worker_service.endings import Retry as Retry
@@ -125,6 +131,20 @@ class Context:
         if not 0 <= done <= MAX_COUNT or (total is not None and not done <= total <= MAX_COUNT):
             raise ValueError(f"progress: 0 <= done <= total <= {MAX_COUNT}, not {done} of {total}")
         self.tell(Progress(done, total, note[:MAX_NOTE_CHARS]))
+
+    def once(self, connection: AnyConnection, name: str) -> AbstractAsyncContextManager[Effect]:
+        """`async with context.once(connection, "charge") as effect:` applies an effect (a name of 1 to 200
+        characters) once for this job, in a transaction of the handler's own PostgreSQL, which has the table
+        of `python -m worker_service.effects`. Do it `if effect.fresh`; `effect.keep(…)` (JSON, at most
+        64 KiB) is the `effect.result` of later attempts.
+
+        Raises:
+            StaleToken: a newer attempt has written there: this one lost its lease.
+            LedgerBusy: another transaction of this job did not end within 30 s.
+            ValueError: the name is none, or SQLAlchemy began a transaction by itself.
+            TypeError: the connection is neither asyncpg's nor an AsyncConnection with asyncpg.
+        """
+        return once(connection, Token(self.job_id, self.epoch, self.attempt), name)
 
 
 Handler = Callable[[Any, Context], Awaitable[Any] | Any]

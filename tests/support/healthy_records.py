@@ -38,7 +38,7 @@ def _job(
         "created_at": T,
         "next_attempt_at": None,
         "result": None if result is None else json.dumps(result),
-        "job_type": "CHAOS",
+        "job_type": "CHAOS_ONCE" if name == "b" else "CHAOS",
         "ordering_key": key,
     }
 
@@ -176,6 +176,9 @@ _LINES: list[Line] = [
     *_run("b", 2, T + 7.1, "fenced", AGAIN),
     *_run("d", 2, T + 4.1, "fenced", AGAIN),
     *_run("e", 1, T + 6.1, "fenced", RESULT),
+    {"what": "row", "at": T + 7.2, "job": "b", "attempt": 2, "how": "once"},
+    {"what": "row", "at": T + 1.2, "job": "d", "attempt": 1, "how": "again"},
+    {"what": "row", "at": T + 4.2, "job": "d", "attempt": 2, "how": "again"},
     *_call(1, "create", T, "CREATED", 0, key="key-a"),
     *_call(2, "create", T, "CREATED", 0, key="key-b"),
     *_call(3, "create", T, "CREATED", 0, key="key-c"),

@@ -47,14 +47,12 @@ def fenced_effects(records: Records) -> Findings:
 
 
 def explained_duplicates(records: Records) -> Findings:
-    """At the unfenced sink one effect for each grant at most, and each but the last by an attempt that did not
-    succeed."""
+    """At the unfenced sink, and of rows that were inserted without the ledger, one effect for each grant at
+    most, and each but the last by an attempt that did not succeed."""
     found = Findings()
-    counts = Counter(
-        (effect["job"], effect["attempt"])
-        for effect in records.all("arrived")
-        if effect["path"] == "bare"
-    )
+    bare = [effect for effect in records.all("arrived") if effect["path"] == "bare"]
+    bare += [row for row in records.all("row") if row["how"] == "again"]
+    counts = Counter((effect["job"], effect["attempt"]) for effect in bare)
     attempts: dict[str, list[int]] = defaultdict(list)
     for (job, attempt), times in counts.items():
         found.judge(times == 1, f"job {job} attempt {attempt} had {times} effects")

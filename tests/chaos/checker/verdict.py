@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.checker import books, clients, handlers, keys, life, offsets, times
+from tests.chaos.checker import books, clients, handlers, keys, life, offsets, rows, times
 from tests.chaos.checker.findings import Findings, Rule
 from tests.chaos.checker.records import Records, read
 
@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = tuple(
     sorted(
         (
             rule
-            for judges in (clients, times, life, handlers, keys, offsets, books)
+            for judges in (clients, times, life, handlers, keys, rows, offsets, books)
             for rule in judges.RULES
         ),
         key=lambda rule: int(rule.id[1:]),
@@ -69,6 +69,12 @@ class Verdict:
             f"| attempts | {_pairs(ends)}, late reports {zombies} |",
             f"| calls of clients | {_pairs(answers)} |",
         ]
+        told = Counter(row["how"] for row in self.records.all("row"))
+        if told:
+            duplicates = told["again"] - len(
+                {r["job"] for r in self.records.all("row") if r["how"] == "again"}
+            )
+            rows.append(f"| rows | {_pairs(told)}; without `once` {duplicates} duplicates |")
         errors = Counter({r["event"]: 0 for r in self.records.all("log-error")})
         for row in self.records.all("log-error"):
             errors[row["event"]] += row["count"]

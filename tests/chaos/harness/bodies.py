@@ -19,6 +19,8 @@ KEYS_AT_ONCE = 8
 MADE_WITH_THEM = 200
 """So many jobs share a handful of keys, then there are others: at any pace lines are as long."""
 KEYED_MS = (0, 0, 0, 5, 20)
+ROW_MS = (200, 1_000, 2_000, 4_000)
+"""Half of it after the row: whoever dies then has inserted it and not said so."""
 
 
 class Bodies(Protocol):
@@ -69,6 +71,32 @@ class Mixture:
                 body["jobType"] = "CHAOS_PASSES"
         self._made += 1
         return key, body
+
+
+class OfRows:
+    """Jobs that insert a row: every other one through the effect ledger, the others without it. They have tries
+    for any outage.
+    """
+
+    TRIES = 100
+
+    def __init__(self, choose: random.Random) -> None:
+        self._choose = choose
+        self._made = 0
+
+    def next(self) -> Body:
+        """One of each kind in turn."""
+        choose = self._choose
+        name = str(UUID(int=choose.getrandbits(128)))
+        due = datetime.now(UTC) + timedelta(seconds=choose.uniform(-0.5, 4.0))
+        self._made += 1
+        return name, {
+            "name": name,
+            "jobType": "CHAOS_ONCE" if self._made % 2 else "CHAOS_AGAIN",
+            "maxAttempts": self.TRIES,
+            "scheduledTime": due.isoformat(),
+            "payload": {"ms": choose.choice(ROW_MS)},
+        }
 
 
 class OfKeys:

@@ -40,6 +40,7 @@ class Clients:
         seconds: float,
         open_most: float,
         count_open: Callable[[], int],
+        meddlers: int = MEDDLERS,
     ) -> None:
         self.storm = 0
         self.made = 0
@@ -50,6 +51,7 @@ class Clients:
         self._seconds = seconds
         self._open_most = open_most
         self._count_open = count_open
+        self._meddlers = meddlers
         self._asked = 0
         self._known: deque[str] = deque(maxlen=KNOWN_JOBS)
 
@@ -57,7 +59,7 @@ class Clients:
         """Until all jobs are created."""
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            meddlers = [group.create_task(self._meddle()) for _ in range(MEDDLERS)]
+            meddlers = [group.create_task(self._meddle()) for _ in range(self._meddlers)]
             creators = [group.create_task(self._create(began)) for _ in range(CREATORS)]
             await asyncio.wait(creators)
             for task in meddlers:

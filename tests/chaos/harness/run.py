@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.harness.bodies import Bodies, Mixture, OfKeys
+from tests.chaos.harness.bodies import Bodies, Mixture, OfKeys, OfRows
 from tests.chaos.harness.calls import Calls
 from tests.chaos.harness.catalogue import catalogue
-from tests.chaos.harness.clients import Clients
+from tests.chaos.harness.clients import MEDDLERS, Clients
 from tests.chaos.harness.collect import collect
 from tests.chaos.harness.effects import Effects, listening_effects
 from tests.chaos.harness.journal import Journal
 from tests.chaos.harness.nemesis import Nemesis
+from tests.chaos.harness.rows import collect_rows, make_rows
 from tests.chaos.harness.schedule import Fault, make_schedule
 from tests.chaos.harness.topic_reader import TopicReader
 from tests.chaos.harness.watch import Watch
@@ -38,7 +39,8 @@ OPEN_MOST = 1_500
 class Wanted:
     """What to run. `quiet_seconds`: how long to wait for the last job to settle. `kinds`: the only faults that
     strike, all if None. `long_share`: of the jobs, those that run for six seconds. `keys`: instead of the
-    mixture so many jobs of each of so many ordering keys. `faults`: those of the seed if None."""
+    mixture so many jobs of each of so many ordering keys. `rows`: instead of it jobs that insert a row, half of
+    them through the effect ledger, and no client changes any. `faults`: those of the seed if None."""
 
     seed: int
     seconds: float
@@ -47,6 +49,7 @@ class Wanted:
     kinds: frozenset[str] | None = None
     long_share: float = 0.08
     keys: int | None = None
+    rows: bool = False
     faults: tuple[Fault, ...] | None = None
 
 
@@ -56,6 +59,8 @@ async def run(wanted: Wanted, records: Path) -> None:
     effects_journal = Journal(records / "effects.jsonl")
     async with running_world(records) as world, listening_effects(effects_journal) as effects:
         meta.note("run", **_told(wanted, world))
+        if wanted.rows:
+            await make_rows(world)
         watch = Watch(world, Journal(records / "watch.jsonl"))
         reader = TopicReader(world.kafka_settings, Journal(records / "topic.jsonl"))
         async with beside(watch.run()), beside(reader.run()):
@@ -65,6 +70,8 @@ async def run(wanted: Wanted, records: Path) -> None:
             watch.note_memory("memory-after")
             meta.note("quiet", settled=settled, open=watch.open_jobs)
             await collect(world)
+            if wanted.rows:
+                await collect_rows(world)
             meta.note("collected")
 
 
@@ -94,6 +101,7 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
         seconds=wanted.seconds * (1.0 if wanted.keys is None else CREATED_WITHIN),
         open_most=OPEN_MOST if wanted.keys is None else wanted.jobs,
         count_open=lambda: watch.open_jobs,
+        meddlers=0 if wanted.rows else MEDDLERS,
     )
     kinds = catalogue(world, clients)
     only = [kind for kind in kinds if wanted.kinds is None or kind.name in wanted.kinds]
@@ -110,6 +118,8 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
 
 
 def _bodies(choose: random.Random, sink_port: int, wanted: Wanted) -> Bodies:
+    if wanted.rows:
+        return OfRows(choose)
     if wanted.keys is None:
         return Mixture(choose, sink_port=sink_port, long_share=wanted.long_share)
     return OfKeys(

@@ -20,6 +20,7 @@ from punctual.local.postgres import PostgresServer
 from punctual.local.stack import Options, Stack
 from shared.runtime.settings import Kafka
 from tests.chaos.harness.decisions import write_decisions, write_errors
+from tests.support.databases import at_database
 from tests.support.postgres_proxy import PostgresProxy
 from tests.support.proxy import HttpProxy, TcpProxy
 
@@ -29,6 +30,7 @@ SCHEDULER_TTL_SECONDS = 2.0
 GRACE_SECONDS = 1.0
 DRAIN_SECONDS = 2.0
 WORKERS, SCHEDULERS = 3, 2
+ROWS_DATABASE = "handlers"
 TOPIC_PARTITIONS = 6
 SETTINGS = {
     "PUNCTUAL_LEASE__TTL": f"{WORKER_TTL_SECONDS}s",
@@ -63,6 +65,12 @@ class World:
     starting: threading.Lock = field(default_factory=threading.Lock)
 
     @property
+    def rows_url(self) -> str:
+        """The database of the handlers' own, through the door."""
+        url = self.postgres.url.replace(str(self.postgres.port), str(self.postgres_door.port))
+        return at_database(url, ROWS_DATABASE)
+
+    @property
     def kafka_settings(self) -> Kafka:
         """How the harness reaches Kafka, through the door, which is the advertised address."""
         return Kafka(
@@ -87,7 +95,7 @@ class World:
         self.stack.reset()
 
     def _spawn(self, name: str, *, ready: bool) -> None:
-        env = {"CHAOS_RECORDS": str(self.records)}
+        env = {"CHAOS_RECORDS": str(self.records), "CHAOS_ROWS": self.rows_url}
         door = self.doors.get(name) or self.doors.get("extra")
         if not name.startswith("job") and door is not None:
             env["PUNCTUAL_JOB_SERVICE__URL"] = door.url

@@ -7,6 +7,7 @@ from tests.support.mutants import (
     of_creates,
     of_credits,
     of_duties,
+    of_effects,
     of_grants,
     of_handlers,
     of_keys,
@@ -32,6 +33,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_timing.MUTANTS,
     *of_credits.MUTANTS,
     *of_handlers.MUTANTS,
+    *of_effects.MUTANTS,
 )
 
 

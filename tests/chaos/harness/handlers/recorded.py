@@ -7,21 +7,17 @@ same on every attempt.
 
 import asyncio
 import http.client
-import os
 import random
 import time
-from pathlib import Path
 from typing import Any, Literal
 
-import structlog
 from pydantic import BaseModel, ConfigDict
 
-from tests.chaos.harness.journal import Journal
+from tests.chaos.harness.recording import note, note_start
 from worker_service.handler_api import Context, Fail, Snooze, job_type
 
 SINK_LIMIT_SECONDS = 5.0
 _random = random.SystemRandom()
-_journal: Journal | None = None
 
 
 class Payload(BaseModel):
@@ -34,27 +30,6 @@ class Payload(BaseModel):
     ms: int
     path: Literal["fenced", "bare", "none"]
     how: Literal["ok", "fail-first", "fail", "snooze-first"] = "ok"
-
-
-def _note(what: str, context: Context, **values: Any) -> None:
-    """Made at the first call, so that a process which runs nothing leaves no file."""
-    global _journal
-    if _journal is None:
-        name = f"handlers-{os.getpid()}-{time.time_ns()}.jsonl"
-        _journal = Journal(Path(os.environ["CHAOS_RECORDS"]) / name, durable=True)
-    _journal.note(what, job=str(context.job_id), attempt=context.attempt, **values)
-
-
-def _note_start(context: Context) -> None:
-    told = structlog.get_context(context.log)  # type: ignore[arg-type]
-    _note(
-        "start",
-        context,
-        execution=str(context.execution_id),
-        node=told["node"],
-        due=context.due_at.timestamp(),
-        pid=os.getpid(),
-    )
 
 
 def _tell(payload: Payload, context: Context) -> int:
@@ -74,26 +49,26 @@ def _tell(payload: Payload, context: Context) -> int:
 def _end(payload: Payload, context: Context) -> dict[str, Any]:
     """Record how it ends, then end like that."""
     if payload.how == "fail" or (payload.how == "fail-first" and context.failures == 0):
-        _note("end", context, outcome="FAILED")
+        note("end", context, outcome="FAILED")
         raise Fail("asked to fail")
     if payload.how == "snooze-first" and context.attempt == 1:
-        _note("end", context, outcome="SNOOZED")
+        note("end", context, outcome="SNOOZED")
         raise Snooze(1.0)
     result = {"attempt": context.attempt, "nonce": _random.getrandbits(48)}
-    _note("end", context, outcome="SUCCESS", result=result)
+    note("end", context, outcome="SUCCESS", result=result)
     return result
 
 
 async def _run(payload: Payload, context: Context) -> dict[str, Any]:
     """On the handlers' loop."""
-    _note_start(context)
+    note_start(context)
     try:
         await asyncio.sleep(payload.ms / 2_000)
         if payload.path != "none":
-            _note("effect", context, status=await asyncio.to_thread(_tell, payload, context))
+            note("effect", context, status=await asyncio.to_thread(_tell, payload, context))
         await asyncio.sleep(payload.ms / 2_000)
     except asyncio.CancelledError:
-        _note("cut", context)
+        note("cut", context)
         raise
     return _end(payload, context)
 
@@ -105,8 +80,8 @@ run_and_pass = job_type("CHAOS_PASSES", payload=Payload, timeout_seconds=120, pa
 @job_type("CHAOS_BLOCKING", payload=Payload, timeout_seconds=120)
 def run_blocking(payload: Payload, context: Context) -> dict[str, Any]:
     """In a thread, deaf to every cancel: what its worker reports late must be refused."""
-    _note_start(context)
+    note_start(context)
     time.sleep(payload.ms / 2_000)
-    _note("effect", context, status=_tell(payload, context))
+    note("effect", context, status=_tell(payload, context))
     time.sleep(payload.ms / 2_000)
     return _end(payload, context)
