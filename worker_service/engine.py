@@ -6,6 +6,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from uuid import UUID
 
 from shared.contracts.nodes import DeclaredType, RegisterNode
@@ -23,6 +24,8 @@ from worker_service.domain.offset_tracker import OffsetBook
 from worker_service.domain.room import Room
 from worker_service.domain.slots import Slots
 from worker_service.guarded_http.addresses import AddressGuard
+from worker_service.guarded_http.limits import Limits
+from worker_service.guarded_http.secrets import Secrets
 from worker_service.handler_api import GuardedHttp, JobType
 from worker_service.metrics import WorkerMetrics
 from worker_service.operations.beat_session import BeatSession
@@ -145,7 +148,7 @@ class Engine:
             lanes=self.lanes,
             clock=clock,
             now=monotonic,
-            http=GuardedHttp(AddressGuard(self._settings.http_call.networks())),
+            http=_guarded_http(self._settings),
             observer=self.measured,
             tell=self.notes,
             uniform=random.random,
@@ -257,3 +260,15 @@ class Engine:
         )
         doubts = StopInDoubt(node, table=self.table, types=self._types, runs=self.runs)
         return [compare.loop, cancels.loop, *([doubts.loop] if doubts.needed else [])]
+
+
+def _guarded_http(settings: WorkerSettings) -> GuardedHttp:
+    """What handlers call addresses of payloads with."""
+    call, secrets = settings.http_call, settings.secrets
+    return GuardedHttp(
+        AddressGuard(call.networks(), call.ports()),
+        limits=Limits(call.connect_timeout, call.head_bytes, call.answer_bytes),
+        secrets=Secrets(
+            Path(secrets.directory) if secrets.directory else None, secrets.environment_prefix
+        ),
+    )

@@ -33,14 +33,20 @@ from worker_service.effects.once import Effect as Effect
 from worker_service.effects.once import LedgerBusy as LedgerBusy
 from worker_service.effects.once import StaleToken as StaleToken
 from worker_service.effects.once import Token, once
+from shared.contracts.reports import MAX_RESULT_BYTES as MAX_RESULT_BYTES
 from worker_service.endings import Cancelled as Cancelled
 from worker_service.endings import Fail as Fail
 from worker_service.endings import Retry as Retry
 from worker_service.endings import Snooze as Snooze
 from worker_service.guarded_http.addresses import AddressRefused as AddressRefused
+from worker_service.guarded_http.answers import kept_body as kept_body
 from worker_service.guarded_http.answers import read_bounded as read_bounded
+from worker_service.guarded_http.answers import read_unpacked as read_unpacked
 from worker_service.guarded_http.answers import readable as readable
 from worker_service.guarded_http.client import GuardedHttp as GuardedHttp
+from worker_service.guarded_http.redaction import Redactor as Redactor
+from worker_service.guarded_http.secrets import SECRET_NAME as SECRET_NAME
+from worker_service.guarded_http.secrets import SecretProblem as SecretProblem
 from worker_service.retry_policy import Exponential as Exponential
 from worker_service.retry_policy import Fixed as Fixed
 from worker_service.retry_policy import RetryPolicy as RetryPolicy

@@ -9,6 +9,7 @@ from shared.runtime.settings import (
     Kafka,
     LeaseTimes,
     Log,
+    Secrets,
     ServiceSettings,
     Worker,
 )
@@ -22,5 +23,6 @@ class WorkerSettings(ServiceSettings):
     job_service: JobServiceAddress = Field(default_factory=JobServiceAddress)
     worker: Worker = Field(default_factory=Worker)
     http_call: HttpCall = Field(default_factory=HttpCall)
+    secrets: Secrets = Field(default_factory=Secrets)
     log: Log = Field(default_factory=Log)
     test: ForTests = Field(default_factory=ForTests)

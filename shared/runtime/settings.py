@@ -6,6 +6,7 @@ the names of all: a misspelt variable stops the start with the nearest known nam
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -39,6 +40,8 @@ NOT_OURS = frozenset(
     }
 )
 """Read by the local stack, the command `punctual` and the tests only; a service ignores them."""
+MAX_PORT = 65_535
+_PORTS = re.compile("([0-9]{1,5})(-([0-9]{1,5}))?")
 
 
 class SettingsProblem(Exception):
@@ -148,10 +151,16 @@ class Worker(Section):
 
 
 class HttpCall(Section):
-    """What calls to an address of a payload may reach beside global addresses: `allow_networks`, CIDRs parted
-    by commas. Loopback, private and metadata addresses are refused unless a network here holds them."""
+    """What calls to an address of a payload may reach: on global addresses and in `allow_networks` (CIDRs
+    parted by commas) the ports of `allow_ports`. Loopback, private and metadata addresses are refused unless a
+    network here holds them. `connect_timeout` is for the look-up of a name, and for each of its addresses;
+    `head_bytes` and `answer_bytes` bound what is read of one answer, its headers and all of it."""
 
     allow_networks: str = ""
+    allow_ports: str = "80,443,1024-65535"
+    connect_timeout: Duration = Field(default=3.0, gt=0, le=60.0)
+    head_bytes: int = Field(default=32_768, ge=1_024, le=65_536)
+    answer_bytes: int = Field(default=1_048_576, ge=131_072, le=16_777_216)
 
     @field_validator("allow_networks")
     @classmethod
@@ -159,9 +168,35 @@ class HttpCall(Section):
         _networks(text)
         return text
 
+    @field_validator("allow_ports")
+    @classmethod
+    def _are_ports(cls, text: str) -> str:
+        _ports(text)
+        return text
+
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """`allow_networks`, read."""
         return _networks(self.allow_networks)
+
+    def ports(self) -> tuple[range, ...]:
+        """`allow_ports`, read."""
+        return _ports(self.allow_ports)
+
+
+class Secrets(Section):
+    """Where a worker finds what `secret://name` in a payload of HTTP_CALL stands for: in the file `name` of
+    `directory`, or in the environment variable that is `environment_prefix` and the name in upper case, with _
+    for what is no letter or digit. Neither is looked at unless it is set."""
+
+    directory: str = ""
+    environment_prefix: str = Field(default="", pattern="^([A-Z][A-Z0-9_]*)?$", max_length=100)
+
+    @field_validator("environment_prefix")
+    @classmethod
+    def _is_not_ours(cls, text: str) -> str:
+        if text.startswith(PREFIX):
+            raise ValueError(f"names that begin with {PREFIX} are settings; choose another prefix")
+        return text
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -171,6 +206,25 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         ValueError: one of them is none; the text says which.
     """
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _ports(text: str) -> tuple[range, ...]:
+    """Ports and ranges of ports (`1024-65535`), parted by commas.
+
+    Raises:
+        ValueError: one of them is none; the text says which.
+    """
+    return tuple(_port_range(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _port_range(part: str) -> range:
+    ends = _PORTS.fullmatch(part)
+    if ends is None:
+        raise ValueError(f"{part!r} is no port; write 443, or a range like 1024-65535")
+    ports = range(int(ends[1]), int(ends[3] or ends[1]) + 1)
+    if not ports or ports[0] < 1 or ports[-1] > MAX_PORT:
+        raise ValueError(f"{part!r} holds no ports; they go from 1 to {MAX_PORT}, smaller first")
+    return ports
 
 
 class Claim(Section):
@@ -251,6 +305,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "scheduler": Scheduler,
     "worker": Worker,
     "http_call": HttpCall,
+    "secrets": Secrets,
     "claim": Claim,
     "poison": Poison,
     "retry": Retry,

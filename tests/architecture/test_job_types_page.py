@@ -1,4 +1,4 @@
-"""The examples of docs/job-types.md fit the types they are for."""
+"""The examples of docs/job-types.md and docs/http_call.md fit the types they are for."""
 
 import ast
 import json
@@ -12,9 +12,10 @@ from tests.support.source_files import ROOT
 from worker_service.discovery import discover
 
 PAGE = (ROOT / "docs" / "job-types.md").read_text()
+OF_CALLS = (ROOT / "docs" / "http_call.md").read_text()
 EXAMPLES = [
     example
-    for text in re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for text in re.findall(r"^```json\n(.*?)^```$", PAGE + OF_CALLS, re.MULTILINE | re.DOTALL)
     if "jobType" in (example := json.loads(text))
 ]
 CODE_LINES_MOST = 15

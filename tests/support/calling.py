@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from shared.runtime.log import get
 from worker_service.guarded_http.addresses import AddressGuard
 from worker_service.handler_api import Context, GuardedHttp
-from worker_service.handlers.http_call import HttpCall, http_call
+from worker_service.handlers.http_call import http_call
+from worker_service.handlers.http_call.payload import HttpCall
 
 JOB = UUID("0198f3b2-7c1a-7000-8000-000000000001")
 LOOPBACK = AddressGuard([ip_network("127.0.0.0/8")])

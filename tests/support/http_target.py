@@ -48,6 +48,7 @@ class Target:
         self.reached = threading.Event()
         self.sent = 0
         self._answers: dict[str, list[Answer]] = {}
+        self._below: list[str] = []
         self._asked: defaultdict[str, list[Asked]] = defaultdict(list)
         self._lock = threading.Lock()
 
@@ -61,6 +62,16 @@ class Target:
             self._answers[path] = list(answers)
         return self.url(path)
 
+    def answer_below(self, path: str, *answers: Answer) -> str:
+        """What a path and all below it answer; they are one path."""
+        self._below.append(path)
+        return self.answer(path, *answers)
+
+    def paths(self) -> list[str]:
+        """What was asked for so far."""
+        with self._lock:
+            return list(self._asked)
+
     def asked(self, path: str) -> list[Asked]:
         """Requests of a path so far."""
         with self._lock:
@@ -70,6 +81,7 @@ class Target:
         """Note a request; the answer to it. A path that was not told of answers 404."""
         with self._lock:
             path = asked.path.partition("?")[0]
+            path = next((one for one in self._below if path.startswith(f"{one}/")), path)
             self._asked[path].append(asked)
             answers = self._answers.get(path, [Answer(404, b"no such path")])
             return answers.pop(0) if len(answers) > 1 else answers[0]

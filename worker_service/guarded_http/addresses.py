@@ -14,6 +14,8 @@ from ipaddress import (
     ip_network,
 )
 
+from worker_service.guarded_http.names import refusal_of_name
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -53,21 +55,43 @@ _NOT_GLOBAL: tuple[tuple[Network, str], ...] = tuple(
 _GLOBAL_IPV6 = IPv6Network("2000::/3")
 """The only part of IPv6 that is given out for global use."""
 _NAT64 = IPv6Network("64:ff9b::/96")
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+"""What stands before the IPv4 address in an address of such a tunnel, in a network of any prefix."""
+USUAL_PORTS = (range(80, 81), range(443, 444), range(1_024, 65_536))
+"""Below 1024 live services that were never meant for HTTP, and some obey lines of a request as commands."""
 
 
 class AddressRefused(Exception):
-    """A name resolves to an address that may not be reached; the text names both."""
+    """A host, a port, or an address that a name resolves to may not be reached; the text names it."""
 
 
 class AddressGuard:
-    """Global addresses, and `allowed` networks.
+    """Global addresses, and `allowed` networks; of both only the `ports`.
 
     An IPv4 address in IPv6 clothes (IPv4-mapped, NAT64) is judged as the IPv4 address that it reaches.
-    Other tunnels (6to4, Teredo) are refused whatever they carry.
+    Other tunnels (6to4, Teredo, ISATAP) are refused whatever they carry.
     """
 
-    def __init__(self, allowed: Iterable[Network] = ()) -> None:
+    def __init__(
+        self, allowed: Iterable[Network] = (), ports: Iterable[range] = USUAL_PORTS
+    ) -> None:
         self._allowed = tuple(allowed)
+        self._ports = tuple(ports)
+
+    def check_target(self, host: str, port: int) -> None:
+        """What a URL says, before anything is looked up.
+
+        Raises:
+            AddressRefused: the host is in no form that is looked up, or the port is not allowed.
+        """
+        what = refusal_of_name(host)
+        if what is not None:
+            raise AddressRefused(f"{host} is {what}")
+        if not any(port in allowed for allowed in self._ports):
+            raise AddressRefused(
+                f"port {port} is not among those that may be called; "
+                "PUNCTUAL_HTTP_CALL__ALLOW_PORTS names them"
+            )
 
     def check(self, host: str, addresses: Sequence[str]) -> None:
         """All that a name resolves to. One bad address condemns the name.
@@ -93,6 +117,8 @@ class AddressGuard:
                 return what
         if isinstance(reached, IPv6Address) and reached not in _GLOBAL_IPV6:
             return "no global address"
+        if isinstance(reached, IPv6Address) and (int(reached) >> 32) & 0xFFFF_FFFF in _ISATAP:
+            return "a tunnel's address (ISATAP)"
         return None if reached.is_global else "no global address"
 
 

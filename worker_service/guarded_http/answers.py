@@ -10,25 +10,40 @@ from typing import cast
 import httpx
 from pydantic import JsonValue
 
+from worker_service.guarded_http.redaction import Redactor
+from worker_service.guarded_http.unpacking import NotPacked, unpacker_of
+
 MAX_BODY_BYTES = 32_768
-"""Of a body: what is read at most, and what is kept at most when written as JSON."""
+"""Of a body, unless a caller says otherwise: what is read at most, and what is kept at most when written as
+JSON."""
 MAX_JSON_DEPTH = 50
-_MAX_BASE64_BYTES = MAX_BODY_BYTES // 4 * 3 - 3
 _OLD_CHARSETS = frozenset({"iso-8859-1", "latin-1", "windows-1252"})
+_NOTHING_SECRET = Redactor({})
 
 
 @dataclass(frozen=True)
 class KeptBody:
-    """`kind`: json, text, base64 (neither of them, or compressed unasked), none. `truncated`: there was
-    more."""
+    """`kind`: json, text, base64 (neither of them, or compressed in a way that is not undone), none, or
+    withheld (it may hold a secret, and cannot be read to see). `truncated`: there was more."""
 
     kind: str
     value: JsonValue
     truncated: bool
 
 
-async def read_bounded(answer: httpx.Response) -> tuple[bytes, bool]:
-    """The first `MAX_BODY_BYTES` of a body as sent (nothing is decompressed), and whether there were more.
+@dataclass(frozen=True)
+class ReadBody:
+    """What was read of a body. `plain`: it is not compressed, or no more. `truncated`: there was more."""
+
+    data: bytes
+    plain: bool
+    truncated: bool
+
+
+async def read_bounded(
+    answer: httpx.Response, max_bytes: int = MAX_BODY_BYTES
+) -> tuple[bytes, bool]:
+    """The first `max_bytes` of a body as sent (nothing is decompressed), and whether there were more.
 
     Raises:
         httpx.TransportError: it broke off.
@@ -37,32 +52,71 @@ async def read_bounded(answer: httpx.Response) -> tuple[bytes, bool]:
     async with aclosing(cast(AsyncGenerator[bytes, None], answer.aiter_raw())) as parts:
         async for part in parts:
             data += part
-            if len(data) > MAX_BODY_BYTES:
+            if len(data) > max_bytes:
                 break
-    return bytes(data[:MAX_BODY_BYTES]), len(data) > MAX_BODY_BYTES
+    return bytes(data[:max_bytes]), len(data) > max_bytes
+
+
+async def read_unpacked(answer: httpx.Response, max_bytes: int) -> ReadBody:
+    """The first `max_bytes` of a body, decompressed where it is gzip or deflate. What a small answer unpacks to
+    is never held beyond that.
+
+    Raises:
+        httpx.TransportError: it broke off, or is not what it says it is.
+    """
+    unpacker = unpacker_of(answer.headers.get("content-encoding", ""))
+    if unpacker is None:
+        data, truncated = await read_bounded(answer, max_bytes)
+        return ReadBody(data, not _is_encoded(answer), truncated)
+    unpacked = bytearray()
+    async with aclosing(cast(AsyncGenerator[bytes, None], answer.aiter_raw())) as parts:
+        async for part in parts:
+            try:
+                unpacked += unpacker.unpack(part, max_bytes + 1 - len(unpacked))
+            except NotPacked as error:
+                raise httpx.RemoteProtocolError(f"the body cannot be read: {error}") from None
+            if len(unpacked) > max_bytes:
+                break
+    return ReadBody(bytes(unpacked[:max_bytes]), True, len(unpacked) > max_bytes)
 
 
 def readable(answer: httpx.Response, data: bytes, truncated: bool) -> KeptBody:
     """A body as JSON, text or base64, whichever it is."""
+    return kept_body(answer, ReadBody(data, not _is_encoded(answer), truncated))
+
+
+def kept_body(
+    answer: httpx.Response,
+    body: ReadBody,
+    *,
+    max_bytes: int = MAX_BODY_BYTES,
+    redactor: Redactor = _NOTHING_SECRET,
+) -> KeptBody:
+    """The same of a body that may have been decompressed, without the secrets of `redactor`; of it at most
+    `max_bytes` when written as JSON."""
+    if redactor and not body.plain:
+        return KeptBody("withheld", None, body.truncated)
+    data = redactor.data(body.data, cut=body.truncated)
     if not data:
-        return KeptBody("none", None, truncated)
-    text = None if _is_encoded(answer) else _text(answer, data, truncated)
+        return KeptBody("none", None, body.truncated)
+    text = _text(answer, data, body.truncated) if body.plain else None
     if text is None:
-        cut = truncated or len(data) > _MAX_BASE64_BYTES
-        return KeptBody("base64", base64.b64encode(data[:_MAX_BASE64_BYTES]).decode(), cut)
-    if not truncated and _is_json(answer):
+        most = max_bytes // 4 * 3 - 3
+        kept_bytes = base64.b64encode(data[:most]).decode()
+        return KeptBody("base64", kept_bytes, body.truncated or len(data) > most)
+    if not body.truncated and _is_json(answer):
         with suppress(ValueError, RecursionError):
-            value: JsonValue = json.loads(text)
-            if _storable(value):
+            value = redactor.value(json.loads(text))
+            if _storable(value, max_bytes):
                 return KeptBody("json", value, False)
-    text = text.replace("\0", "\ufffd")
-    kept = _fitting(text)
-    return KeptBody("text", kept, truncated or len(kept) < len(text))
+    text = redactor.text(text.replace("\0", "\ufffd"))
+    kept = _fitting(text, max_bytes)
+    return KeptBody("text", kept, body.truncated or len(kept) < len(text))
 
 
 def _is_encoded(answer: httpx.Response) -> bool:
     encoding: str = answer.headers.get("content-encoding", "identity")
-    return encoding.strip().lower() != "identity"
+    return encoding.strip().lower() not in ("", "identity")
 
 
 def _is_json(answer: httpx.Response) -> bool:
@@ -81,10 +135,10 @@ def _text(answer: httpx.Response, data: bytes, truncated: bool) -> str | None:
         return data[: error.start].decode() if cut_inside_a_character else None
 
 
-def _storable(value: JsonValue) -> bool:
+def _storable(value: JsonValue, max_bytes: int) -> bool:
     """Whether the database takes it: small, shallow, no NUL; a lone surrogate or a NaN raises ValueError."""
     encoded = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    small = len(encoded) <= MAX_BODY_BYTES and b"\\u0000" not in encoded
+    small = len(encoded) <= max_bytes and b"\\u0000" not in encoded
     return small and _depth(value) <= MAX_JSON_DEPTH
 
 
@@ -96,11 +150,11 @@ def _depth(value: JsonValue) -> int:
     return 0
 
 
-def _fitting(text: str) -> str:
-    """The longest beginning of a text that takes at most `MAX_BODY_BYTES` as JSON."""
+def _fitting(text: str, max_bytes: int) -> str:
+    """The longest beginning of a text that takes at most `max_bytes` as JSON."""
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        fits = len(json.dumps(text[:middle], ensure_ascii=False).encode()) <= MAX_BODY_BYTES
+        fits = len(json.dumps(text[:middle], ensure_ascii=False).encode()) <= max_bytes
         low, high = (middle, high) if fits else (low, middle - 1)
     return text[:low]

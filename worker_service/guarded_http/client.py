@@ -13,7 +13,10 @@ import httpcore
 import httpx
 
 from worker_service.guarded_http.addresses import AddressGuard
+from worker_service.guarded_http.limits import Limits
+from worker_service.guarded_http.metered import METER, MeteredNetwork, MeteredStream
 from worker_service.guarded_http.network import GuardedNetwork, Resolve, system_resolver
+from worker_service.guarded_http.secrets import Secrets
 
 _PROBLEMS = (
     httpcore.TimeoutException,
@@ -25,7 +28,8 @@ _PROBLEMS = (
 
 
 class GuardedHttp:
-    """Makes clients; a process has one. `tls` is by default what httpx trusts, or `SSL_CERT_FILE`."""
+    """Makes clients; a process has one. `tls` is by default what httpx trusts, or `SSL_CERT_FILE`. `secrets`:
+    what a payload may name instead of holding it."""
 
     def __init__(
         self,
@@ -34,10 +38,15 @@ class GuardedHttp:
         resolve: Resolve = system_resolver,
         inner: httpcore.AsyncNetworkBackend | None = None,
         tls: ssl.SSLContext | None = None,
+        limits: Limits | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
+        limits = limits or Limits()
+        metered = MeteredNetwork(inner or httpcore.AnyIOBackend(), limits)
         self._network = GuardedNetwork(
-            guard or AddressGuard(), resolve, inner or httpcore.AnyIOBackend()
+            guard or AddressGuard(), resolve, metered, limits.connect_seconds
         )
+        self.secrets = secrets or Secrets()
         self._given_tls = tls
 
     def client(self) -> httpx.AsyncClient:
@@ -78,6 +87,8 @@ class _Transport(httpx.AsyncBaseTransport):
         )
         with _as_httpx():
             answer = await self._pool.handle_async_request(asked)
+        meter: MeteredStream = answer.extensions["network_stream"].get_extra_info(METER)
+        meter.head_is_read()
         return httpx.Response(
             answer.status,
             headers=answer.headers,

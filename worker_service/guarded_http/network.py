@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import httpcore
 
 from worker_service.guarded_http.addresses import AddressGuard
+from worker_service.guarded_http.limits import Limits
 
 MAX_ADDRESSES = 8
 """Of one name, tried in the order of the resolver. More than these are checked, not tried."""
-NEXT_ADDRESS_AFTER_SECONDS = 3.0
-"""How long one address may take while there is another one to try."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a name, as text. Raises OSError or UnicodeError where there are none."""
@@ -29,14 +28,20 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Resolve, check, connect; `inner` connects to an address and never sees a name."""
+    """Check, resolve, check, connect; `inner` connects to an address and never sees a name. Each of its steps
+    takes at most `connect_seconds`, which is the limit of looking up the name too."""
 
     def __init__(
-        self, guard: AddressGuard, resolve: Resolve, inner: httpcore.AsyncNetworkBackend
+        self,
+        guard: AddressGuard,
+        resolve: Resolve,
+        inner: httpcore.AsyncNetworkBackend,
+        connect_seconds: float = Limits.connect_seconds,
     ) -> None:
         self._guard = guard
         self._resolve = resolve
         self._inner = inner
+        self._connect_seconds = connect_seconds
 
     async def connect_tcp(
         self,
@@ -49,32 +54,28 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         """A connection to the first address that takes one.
 
         Raises:
-            AddressRefused: one of the addresses may not be reached.
+            AddressRefused: the host, the port or one of the addresses may not be reached.
             httpcore.ConnectError, httpcore.ConnectTimeout: no address, or none that answers.
         """
-        addresses = await self._addresses(host, port, timeout)
+        self._guard.check_target(host, port)
+        limit = self._connect_seconds if timeout is None else min(timeout, self._connect_seconds)
+        addresses = await self._addresses(host, port, limit)
         self._guard.check(host, addresses)
-        tried = addresses[:MAX_ADDRESSES]
         problem: Exception = httpcore.ConnectError(f"{host} has no address")
-        for left, address in zip(range(len(tried) - 1, -1, -1), tried, strict=True):
-            limit = timeout if left == 0 else _shorter(timeout, NEXT_ADDRESS_AFTER_SECONDS)
+        for address in addresses[:MAX_ADDRESSES]:
             try:
                 return await self._inner.connect_tcp(
                     address, port, limit, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                problem = error
+                problem = type(error)(f"{address}: {error or 'no answer'}")
         raise problem
 
-    async def _addresses(self, host: str, port: int, timeout: float | None) -> Sequence[str]:
+    async def _addresses(self, host: str, port: int, limit: float) -> Sequence[str]:
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(limit):
                 return await self._resolve(host, port)
         except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
+            raise httpcore.ConnectTimeout(f"{host} was not resolved in {limit:g} s") from error
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
-
-
-def _shorter(timeout: float | None, limit: float) -> float:
-    return limit if timeout is None else min(timeout, limit)

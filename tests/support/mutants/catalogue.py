@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tests.support.mutants import (
+    of_calls,
     of_changes,
     of_creates,
     of_credits,
@@ -34,6 +35,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_credits.MUTANTS,
     *of_handlers.MUTANTS,
     *of_effects.MUTANTS,
+    *of_calls.MUTANTS,
 )
 
 
@@ -53,5 +55,5 @@ def adrift(mutants: Sequence[Mutant]) -> list[str]:
 
 
 def rules(mutants: Sequence[Mutant]) -> set[int]:
-    """The numbers of the rules that they break."""
-    return {int(m.rule.removeprefix("R")) for m in mutants}
+    """The numbers of the rules of the protocol that they break."""
+    return {int(m.rule[1:]) for m in mutants if m.rule.startswith("R")}

@@ -2,16 +2,14 @@
 
 from ipaddress import ip_address, ip_network
 
-import httpcore
-import httpx
 import pytest
 
-from shared.runtime.settings import SettingsProblem, load
-from worker_service.guarded_http.addresses import AddressGuard, AddressRefused
-from worker_service.guarded_http.network import GuardedNetwork, system_resolver
+from shared.runtime.settings import HttpCall, SettingsProblem, load
+from worker_service.guarded_http.addresses import USUAL_PORTS, AddressGuard, AddressRefused
 from worker_service.settings import WorkerSettings
 
 ALLOW = "PUNCTUAL_HTTP_CALL__ALLOW_NETWORKS"
+PORTS = "PUNCTUAL_HTTP_CALL__ALLOW_PORTS"
 
 LOOPBACK = "a loopback address"
 PRIVATE = "a private address"
@@ -75,6 +73,8 @@ REFUSED = {
     "2001:2::1": RESERVED,
     "2001:10::1": RESERVED,
     "2001:20::1": RESERVED,
+    "2606:4700::5efe:10.0.0.1": TUNNEL,
+    "2606:4700::200:5efe:8.8.8.8": TUNNEL,
     "2001:db8::1": RESERVED,
     "2002:7f00:1::1": TUNNEL,
     "2002:a00:1::1": TUNNEL,
@@ -118,33 +118,18 @@ LET_THROUGH = [
     "2a00:1450:4001:82a::200e",
 ]
 ODD_NUMBERS = [
-    "http://2130706433/",
-    "http://0x7f000001/",
-    "http://017700000001/",
-    "http://0x7f.1/",
-    "http://0x7f.0.0.1/",
-    "http://0177.1/",
-    "http://127.1/",
-    "http://127.0.1/",
-    "http://0/",
-    "http://127。0。0。1/",
-    "http://[::1]/",
-    "http://[::]/",
-    "http://[::ffff:127.0.0.1]/",
-    "http://[::ffff:7f00:1]/",
-    "http://[0:0:0:0:0:ffff:7f00:0001]/",
-    "http://[0000:0000:0000:0000:0000:0000:0000:0001]/",
-    "http://[::127.0.0.1]/",
-    "http://[64:ff9b::7f00:1]/",
-    "http://[2002:7f00:1::]/",
-    "http://2852039166/",
-    "http://0xa9fea9fe/",
-    "http://0xA9.254.0xA9.0376/",
-    "http://167772161/",
-    "http://3232235777/",
-    "http://4294967295/",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.1",
+    "0177.1",
+    "127.1",
+    "127.0.0.1.",
+    "0",
+    "8.8.2056",
+    "0x8.8.8.8",
+    "134744072",
 ]
-"""Forms that a system resolver reads as a number: each is an address that is refused."""
+"""Forms that a system resolver reads as a number, of loopback and of a global address."""
 
 
 @pytest.mark.parametrize(("address", "what"), REFUSED.items())
@@ -159,12 +144,95 @@ def test_what_is_global_is_let_through(address: str) -> None:
     assert AddressGuard().refusal(ip_address(address)) is None
 
 
-@pytest.mark.parametrize("url", ODD_NUMBERS)
-async def test_a_number_in_an_odd_form_is_the_address_that_it_stands_for(url: str) -> None:
-    host = httpx.URL(url).raw_host.decode()
-    network = GuardedNetwork(AddressGuard(), system_resolver, httpcore.AsyncMockBackend([]))
-    with pytest.raises(AddressRefused, match="PUNCTUAL_HTTP_CALL__ALLOW_NETWORKS"):
-        await network.connect_tcp(host, 80)
+def test_an_ipv4_address_inside_ipv6_is_judged_by_what_it_reaches() -> None:
+    guard = AddressGuard([ip_network("127.0.0.0/8")])
+    for inside in ("64:ff9b::{}", "::ffff:{}"):
+        for address in ("8.8.8.8", "127.0.0.1"):
+            assert guard.refusal(ip_address(inside.format(address))) is None
+        assert guard.refusal(ip_address(inside.format("10.0.0.1"))) == PRIVATE
+
+
+def test_what_was_given_out_to_nobody_is_refused() -> None:
+    for address in ("4000::1", "1000::1", "64:ff9b:1::8.8.8.8", "::8.8.8.8"):
+        assert AddressGuard().refusal(ip_address(address)) == OTHER
+
+
+def test_a_tunnel_is_refused_whatever_it_carries() -> None:
+    for carried in ("10.0.0.1", "8.8.8.8"):
+        for prefix in ("2606:4700::5efe:", "2606:4700::200:5efe:"):
+            assert str(AddressGuard().refusal(ip_address(prefix + carried))).startswith(TUNNEL)
+
+
+@pytest.mark.parametrize("host", ODD_NUMBERS)
+def test_a_number_in_an_odd_form_is_refused_whatever_it_stands_for(host: str) -> None:
+    with pytest.raises(AddressRefused, match="is a number in an odd form; write an IPv4 address"):
+        AddressGuard([ip_network("0.0.0.0/0")]).check_target(host, 80)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a b",
+        "a%2eb",
+        "a..b",
+        ".a",
+        "-a.b",
+        "a" * 64,
+        "a." * 127 + "a",
+        "fe80::1%eth0",
+        "a:b",
+        "a/b",
+        "",
+    ],
+)
+def test_what_is_neither_a_name_nor_an_address_is_refused(host: str) -> None:
+    with pytest.raises(AddressRefused, match="neither a name of the DNS nor an address"):
+        AddressGuard().check_target(host, 80)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["a", "a.b.", "xn--bcher-kva.example", "_dmarc.a", "3com.com", "1.1.1.1", "::1", "a0x7f"],
+)
+def test_names_and_addresses_are_looked_at_further(host: str) -> None:
+    AddressGuard().check_target(host, 443)
+
+
+@pytest.mark.parametrize(
+    ("setting", "allowed", "refused"),
+    [
+        (None, [80, 443, 1_024, 8_080, 65_535], [1, 22, 25, 79, 81, 444, 1_023]),
+        ("443", [443], [80, 442, 444, 8_443]),
+        ("443, 8000-8002", [443, 8_000, 8_002], [7_999, 8_003]),
+        ("1-65535", [1, 65_535], []),
+        ("", [], [80, 443]),
+    ],
+)
+def test_only_allowed_ports_are_called(
+    setting: str | None, allowed: list[int], refused: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PORTS, raising=False)
+    if setting is not None:
+        monkeypatch.setenv(PORTS, setting)
+    guard = AddressGuard([ip_network("0.0.0.0/0")], load(WorkerSettings).http_call.ports())
+    for port in allowed:
+        guard.check_target("a.example", port)
+    for port in refused:
+        with pytest.raises(AddressRefused, match=f"^port {port} is not among .*{PORTS} names them"):
+            guard.check_target("a.example", port)
+
+
+@pytest.mark.parametrize(
+    "text", ["http", "0", "65536", "443-80", "80-", "-80", "1_000", "80;443", "99999"]
+)
+def test_what_is_no_port_stops_the_start(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PORTS, text)
+    with pytest.raises(SettingsProblem, match=f"^{PORTS}: "):
+        load(WorkerSettings)
+
+
+def test_ports_of_the_guard_are_those_of_the_setting() -> None:
+    assert HttpCall().ports() == USUAL_PORTS
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 from tests.support.calling import JOB
 from worker_service.domain.outcome import from_value
 from worker_service.guarded_http.answers import MAX_BODY_BYTES, KeptBody, readable
-from worker_service.handlers.http_call import MAX_RETRY_AFTER_SECONDS, child_of, retry_after
+from worker_service.handlers.http_call.answering import MAX_RETRY_AFTER_SECONDS, retry_after
+from worker_service.handlers.http_call.sending import child_of
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 JSON = "application/json"

@@ -1,59 +1,15 @@
 """The guard stands between the name and the connection: what was checked is what is connected to."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import httpcore
 import pytest
 
 from tests.support.calling import call
+from tests.support.wire import INNER, OK, OTHER_PUBLIC, PUBLIC, Names, Wire, redirect
 from worker_service.guarded_http.addresses import AddressGuard, AddressRefused
 from worker_service.guarded_http.network import MAX_ADDRESSES, GuardedNetwork
 from worker_service.handler_api import Fail, GuardedHttp
-
-PUBLIC, OTHER_PUBLIC, INNER = "93.184.216.34", "93.184.216.35", "10.0.0.7"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-
-
-class Names:
-    """A resolver whose answers change from one question to the next; the last one stays."""
-
-    def __init__(self, **answers: list[list[str]]) -> None:
-        self._answers = answers
-        self.questions: list[str] = []
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.questions.append(host)
-        answers = self._answers[host.partition(".")[0]]
-        return answers.pop(0) if len(answers) > 1 else answers[0]
-
-
-class Wire(httpcore.AsyncNetworkBackend):
-    """Connections that answer with given bytes, in turn; `down` addresses take none. Notes who was called."""
-
-    def __init__(self, *answers: bytes, down: Iterable[str] = ()) -> None:
-        self._answers = list(answers)
-        self._down = set(down)
-        self.connected: list[str] = []
-        self.limits: list[float | None] = []
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        self.connected.append(host)
-        self.limits.append(timeout)
-        if host in self._down:
-            raise httpcore.ConnectTimeout(f"{host} is down")
-        return httpcore.AsyncMockStream([self._answers.pop(0)])
-
-
-def redirect(location: str, status: int = 302) -> bytes:
-    return f"HTTP/1.1 {status} Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
 def guarded(names: Names, wire: Wire) -> GuardedHttp:
@@ -152,7 +108,7 @@ async def test_an_address_that_is_down_gives_way_to_the_next() -> None:
     names = Names(two=[[PUBLIC, OTHER_PUBLIC]])
     assert (await call({"url": "http://two.example/"}, guarded(names, wire)))["status"] == 200
     assert wire.connected == [PUBLIC, OTHER_PUBLIC]
-    assert wire.limits == [3.0, None]
+    assert wire.limits == [3.0, 3.0]
 
 
 async def test_no_address_that_answers_is_tried_again_later() -> None:

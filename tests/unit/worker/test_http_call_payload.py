@@ -7,7 +7,9 @@ import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 
-from worker_service.handlers.http_call import HttpCall, http_call
+from worker_service.handlers.http_call import http_call
+from worker_service.handlers.http_call.filling import Filler
+from worker_service.handlers.http_call.payload import HttpCall
 
 URL = "https://example.com/hook"
 SCHEMA: dict[str, Any] = dict(http_call.payload_schema)
@@ -27,6 +29,8 @@ TAKEN: list[dict[str, Any]] = [
     {"url": URL, "expectedStatus": 204},
     {"url": URL, "expectedStatus": "3xx"},
     {"url": URL, "expectedStatus": [200, "404-410", "5xx"]},
+    {"url": URL, "retryStatus": 409},
+    {"url": URL, "retryStatus": [404, "5xx"]},
     {"url": URL, "timeoutSeconds": 0.5},
     {"url": URL, "timeoutSeconds": 3600},
     {"url": URL, "followRedirects": True},
@@ -84,6 +88,8 @@ REFUSED: list[Any] = [
     {"url": URL, "expectedStatus": []},
     {"url": URL, "expectedStatus": [200] * 21},
     {"url": URL, "expectedStatus": True},
+    {"url": URL, "retryStatus": []},
+    {"url": URL, "retryStatus": "1xx"},
     {"url": URL, "timeoutSeconds": 0},
     {"url": URL, "timeoutSeconds": 3_601},
     {"url": URL, "timeoutSeconds": "5"},
@@ -138,7 +144,9 @@ def test_names_of_the_schema_are_those_of_the_payload() -> None:
         "method",
         "headers",
         "body",
+        "templates",
         "expectedStatus",
+        "retryStatus",
         "timeoutSeconds",
         "followRedirects",
     ]
@@ -168,6 +176,21 @@ def test_expected_status(expected: Any, status: int, fits: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "again", "final"),
+    [
+        (None, [408, 425, 429, 500, 501, 503, 599], [400, 401, 404, 409, 410, 422, 302]),
+        (409, [409], [408, 500]),
+        ([404, "5xx"], [404, 502], [429]),
+    ],
+)
+def test_retry_status(wanted: Any, again: list[int], final: list[int]) -> None:
+    given = {} if wanted is None else {"retryStatus": wanted}
+    payload = HttpCall.model_validate({"url": URL, **given})
+    assert [payload.retries(status) for status in again] == [True] * len(again)
+    assert [payload.retries(status) for status in final] == [False] * len(final)
+
+
+@pytest.mark.parametrize(
     ("body", "content", "content_type"),
     [
         (None, None, ""),
@@ -182,4 +205,4 @@ def test_a_string_is_sent_as_it_is_and_other_values_as_json(
     body: Any, content: bytes | None, content_type: str
 ) -> None:
     payload = HttpCall.model_validate({"url": URL, "body": body})
-    assert payload.content() == (content, content_type)
+    assert payload.content(Filler(None, {})) == (content, content_type)
