@@ -28,12 +28,12 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.errors import PydanticUserError
 
 from shared.contracts.nodes import MAX_RUNNING, schema_text
+from shared.contracts.reports import MAX_RESULT_BYTES as MAX_RESULT_BYTES
 from worker_service.effects.connections import AnyConnection
 from worker_service.effects.once import Effect as Effect
 from worker_service.effects.once import LedgerBusy as LedgerBusy
 from worker_service.effects.once import StaleToken as StaleToken
 from worker_service.effects.once import Token, once
-from shared.contracts.reports import MAX_RESULT_BYTES as MAX_RESULT_BYTES
 from worker_service.endings import Cancelled as Cancelled
 from worker_service.endings import Fail as Fail
 from worker_service.endings import Retry as Retry
