@@ -10,13 +10,16 @@ from functools import partial
 from fastapi import FastAPI
 
 from job_service.api import (
+    bulk_actions,
     change_jobs,
     create_jobs,
+    dead_letters,
     internal,
     internal_events,
     job_types,
     list_jobs,
     nodes,
+    parked,
     probes,
     problems,
     read_jobs,
@@ -34,14 +37,17 @@ from job_service.duties.make_partitions import MakePartitions
 from job_service.duties.reap import Reap
 from job_service.duties.reconcile import Reconcile
 from job_service.duties.retain import Keep, Retain
+from job_service.duties.run_bulk_actions import RunBulkActions
 from job_service.duties.take_back_paused import TakeBackPaused
 from job_service.metrics import JobServiceMetrics
+from job_service.operations.begin_bulk import BeginBulk
 from job_service.operations.change_by_client import Bells, ChangeByClient
 from job_service.operations.check_payload import READ_EVERY_SECONDS, TypeCheck
 from job_service.operations.claim_due import ClaimDue
 from job_service.operations.create_jobs import CreateJobs
 from job_service.operations.delete_job import DeleteJob
 from job_service.operations.doorbell import Doorbell
+from job_service.operations.drain_worker import DrainWorker
 from job_service.operations.explain_job import ExplainJob
 from job_service.operations.feed_events import FeedEvents
 from job_service.operations.join_changes import JoinChanges
@@ -52,10 +58,13 @@ from job_service.operations.release_attempts import ReleaseAttempts
 from job_service.operations.report_attempts import ReportAttempts
 from job_service.operations.rerun_job import RerunJob
 from job_service.operations.wait_for_cancels import WaitForCancels
+from job_service.postgres.bulk_actions import BulkActions
+from job_service.postgres.bulk_chunks import BulkChunks
 from job_service.postgres.claims import Claims
 from job_service.postgres.client_changes import ClientChanges
 from job_service.postgres.counts import Counts
 from job_service.postgres.database import Database
+from job_service.postgres.dead_letters import DeadLetters
 from job_service.postgres.deletion import Deletion
 from job_service.postgres.explaining import Explaining
 from job_service.postgres.feed import Feed
@@ -103,6 +112,9 @@ class Stores:
     reports: Reports
     changes: ClientChanges
     deletion: Deletion
+    letters: DeadLetters
+    bulks: BulkActions
+    chunks: BulkChunks
     nodes: Nodes
     types: JobTypes
     reaping: Reaping
@@ -122,6 +134,7 @@ class Operations:
     rerun: RerunJob
     change: ChangeByClient
     delete: DeleteJob
+    bulk: BeginBulk
     explain: ExplainJob
     claims: ClaimDue
     leases: LeaseAttempts
@@ -129,6 +142,7 @@ class Operations:
     reports: ReportAttempts
     sessions: KeepSessions
     cancels: WaitForCancels
+    drain: DrainWorker
     types: TypeCheck
     pauses: PauseTypes
     events: FeedEvents
@@ -165,6 +179,9 @@ def make_stores(settings: JobServiceSettings) -> Stores:
             deadline_grace_seconds=DEADLINE_GRACE_SECONDS,
         ),
         deletion=Deletion(database),
+        letters=DeadLetters(database),
+        bulks=BulkActions(database),
+        chunks=BulkChunks(database),
         nodes=Nodes(database),
         types=JobTypes(database),
         reaping=Reaping(database, reap_terms),
@@ -214,6 +231,9 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
             grace_seconds=settings.lease.grace,
         ),
         delete=DeleteJob(stores.deletion, stores.jobs),
+        bulk=BeginBulk(
+            stores.bulks, most_open=settings.bulk.most_open, most_jobs=settings.bulk.most_jobs
+        ),
         claims=ClaimDue(
             stores.claims,
             due,
@@ -233,6 +253,7 @@ def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) 
         reports=ReportAttempts(stores.reports, due, uniform=random.random),
         sessions=KeepSessions(stores.nodes, due, ttl_seconds=ttl),
         cancels=WaitForCancels(stores.nodes, bells.cancels),
+        drain=DrainWorker(stores.nodes, bells.cancels),
         types=types,
         pauses=PauseTypes(stores.types, due),
         events=events,
@@ -243,6 +264,7 @@ def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> 
     """The periodic duties; any number of replicas may run them."""
     keep = Keep(
         jobs_seconds=settings.retention.jobs,
+        bulk_seconds=settings.retention.bulk,
         parked_seconds=settings.retention.parked,
         parked_rows=settings.retention.parked_rows,
         keys_seconds=settings.retention.idempotency,
@@ -254,8 +276,13 @@ def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> 
     expire = Expire(stores.overdue)
     fold = FoldCounts(stores.counts)
     partitions = MakePartitions(stores.partitions)
-    retain = Retain(stores.partitions, stores.parked, stores.reaping, stores.deletion, keep)
+    retain = Retain(
+        stores.partitions, stores.parked, stores.reaping, stores.deletion, stores.bulks, keep
+    )
     paused = TakeBackPaused(stores.types)
+    bulk = RunBulkActions(
+        stores.chunks, due, chunk=settings.bulk.chunk, rounds=settings.bulk.locked_rounds
+    )
     return [
         Periodic("reap", reap.run_once, every_seconds=reap.EVERY_SECONDS),
         Periodic("reconcile", reconcile.run_once, every_seconds=reconcile.EVERY_SECONDS),
@@ -265,6 +292,7 @@ def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> 
         Periodic("make_partitions", partitions.run_once, every_seconds=partitions.EVERY_SECONDS),
         Periodic("retain", retain.run_once, every_seconds=retain.EVERY_SECONDS),
         Periodic("take_back_paused", paused.run_once, every_seconds=paused.EVERY_SECONDS),
+        Periodic("run_bulk_actions", bulk.run_once, every_seconds=bulk.EVERY_SECONDS),
     ]
 
 
@@ -300,7 +328,10 @@ def make_app(
         create_jobs.routes(operations.create, operations.rerun, operations.types.check_all),
         read_jobs.routes(stores.jobs, stores.progress),
         change_jobs.routes(operations.change, operations.delete, stores.jobs),
-        nodes.routes(stores.nodes),
+        dead_letters.routes(stores.letters),
+        bulk_actions.routes(operations.bulk, stores.bulks, stores.jobs),
+        parked.routes(stores.parked),
+        nodes.routes(stores.nodes, operations.drain),
         job_types.routes(operations.pauses, stores.types),
         internal.session_routes(operations.sessions, operations.cancels),
         internal.attempt_routes(

@@ -19,6 +19,7 @@ COMMON = frozenset(
     for name in (
         *("build_info", "jobs", "in_flight", "oldest_due_seconds", "lag"),
         *("nodes", "slots", "running", "held"),
+        *("dead_letters", "bulk_actions"),
     )
 )
 """What every process tells alike: what it is, and what the database holds."""
@@ -79,6 +80,18 @@ class JobServiceMetrics:
             "Records that the worker group has not decided, as workers last said.",
             (),
             lambda: {(): self._seen.lag} if self._seen else {},
+        )
+        gauge(
+            "dead_letters",
+            "Jobs that failed for good.",
+            (),
+            lambda: {(): self._seen.dead_letters} if self._seen else {},
+        )
+        gauge(
+            "bulk_actions",
+            "Bulk actions that have not ended.",
+            (),
+            lambda: {(): self._seen.bulk_actions} if self._seen else {},
         )
         for place, name, text in (
             (1, "nodes", "Live nodes."),

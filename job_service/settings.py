@@ -1,6 +1,7 @@
 """The settings of job_service."""
 
 from shared.runtime.settings import (
+    BulkActions,
     Claim,
     Database,
     ForTests,
@@ -27,6 +28,7 @@ class JobServiceSettings(ServiceSettings):
     poison: Poison = Poison()
     retry: Retry = Retry()
     reconcile: Reconcile = Reconcile()
+    bulk: BulkActions = BulkActions()
     retention: Retention = Retention()
     log: Log = Log()
     test: ForTests = ForTests()

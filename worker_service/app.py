@@ -43,6 +43,7 @@ class WorkerApp:
             settings.kafka, self._engine.book, self._engine.records, now=monotonic
         )
         self._engine.measured.metrics.watch(self._consumer.loops())
+        self._engine.membership.on_drain.append(self._drain)
         self._server = HttpServer(
             build(
                 log=self._engine.log,
@@ -79,6 +80,12 @@ class WorkerApp:
         self._engine.lanes.close()
         await self._calls.close()
         get(__name__).info("ended in good order")
+
+    def _drain(self) -> None:
+        """As on a first SIGTERM, however often it is told."""
+        if not self._stop.asked():
+            get(__name__).info("asked to drain by job_service")
+            self._stop.begin()
 
     def _address(self) -> str:
         worker = self._settings.worker

@@ -256,6 +256,7 @@ class Engine:
             table=self.table,
             runs=self.runs,
             reports=self.reports,
+            membership=self.membership,
             clock=self._clock,
         )
         doubts = StopInDoubt(node, table=self.table, types=self._types, runs=self.runs)

@@ -1,6 +1,7 @@
 """Public lists of jobs."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
@@ -53,6 +54,19 @@ def _label(text: str) -> str:
     return text
 
 
+def labels_of(given: Sequence[str]) -> dict[str, str]:
+    """The labels of `key:value` each.
+
+    Raises:
+        Invalid: one key is asked for with two values, which no job has.
+    """
+    labels: dict[str, str] = {}
+    for key, _, value in (text.partition(":") for text in given):
+        if labels.setdefault(key, value) != value:
+            raise Invalid("label", f"no job has two values of {key!r}; ask for one")
+    return labels
+
+
 QueryTime = Annotated[RequestTime, BeforeValidator(_plus)]
 LabelFilter = Annotated[Text, AfterValidator(_label)]
 
@@ -92,15 +106,11 @@ class ListQuery(BaseModel):
         Raises:
             Invalid: one key of a label is asked for with two values, which no job has.
         """
-        labels: dict[str, str] = {}
-        for key, _, value in (text.partition(":") for text in self.label):
-            if labels.setdefault(key, value) != value:
-                raise Invalid("label", f"no job has two values of {key!r}; ask for one")
         return Wish(
             statuses=frozenset(self.status),
             job_type=self.job_type,
             name=self.name,
-            labels=labels,
+            labels=labels_of(self.label),
             scheduled_from=self.scheduled_from,
             scheduled_to=self.scheduled_to,
             created_from=self.created_from,

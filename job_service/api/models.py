@@ -221,7 +221,8 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def public_history(row: Any) -> dict[str, Any]:
-    """A history row in its public form."""
+    """A history row in its public form. A bulk action is named by its id, as in `bulk:01a2…`."""
+    actor = row["actor"]
     return {
         "version": row["version"],
         "from": row["from_status"],
@@ -230,7 +231,7 @@ def public_history(row: Any) -> dict[str, Any]:
         "node": None if row["node"] is None else str(row["node"]),
         "at": rfc3339(row["at"]),
         "reason": row["reason"],
-        "actor": row["actor"],
+        "actor": f"bulk:{row['operation']}" if actor == "bulk" else actor,
     }
 
 
@@ -282,5 +283,6 @@ def public_node(row: Any) -> dict[str, Any]:
         "version": row["version"],
         "registeredAt": rfc3339(row["registered_at"]),
         "lastSeenAt": rfc3339(row["last_seen_at"]),
-        "diedAt": None if row["died_at"] is None else rfc3339(row["died_at"]),
+        "diedAt": _time(row["died_at"]),
+        "drainAskedAt": _time(row["drain_asked_at"]),
     }

@@ -1,9 +1,9 @@
-"""Public route on nodes."""
+"""Public routes on nodes."""
 
 from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -11,6 +11,7 @@ from job_service.api.documented import Shape, problems
 from job_service.api.models import public_node
 from job_service.api.replies import success
 from job_service.domain.listed import BEYOND
+from job_service.operations.drain_worker import DrainWorker
 from job_service.operations.problems import Invalid
 from shared.contracts.base import PublicTime
 from shared.contracts.cursors import MAX_CURSOR_CHARS, cursor_at, position_of
@@ -60,6 +61,15 @@ class PublicNode(Shape):
     registered_at: PublicTime
     last_seen_at: PublicTime
     died_at: PublicTime | None
+    drain_asked_at: PublicTime | None
+
+
+class NodeReply(Shape):
+    """One node."""
+
+    success: Literal[True]
+    message: str
+    data: PublicNode
 
 
 class NodeItems(Shape):
@@ -77,7 +87,7 @@ class NodePage(Shape):
     data: NodeItems
 
 
-def routes(nodes: ReadNodes) -> APIRouter:
+def routes(nodes: ReadNodes, drain: DrainWorker) -> APIRouter:
     """The router."""
     router = APIRouter(prefix="/api/v1/nodes", tags=["nodes"])
 
@@ -93,6 +103,16 @@ def routes(nodes: ReadNodes) -> APIRouter:
         following = cursor_at(page[-1]["id"], _WISH) if len(rows) > query.limit else None
         items = [public_node(row) for row in page]
         return success(f"{len(items)} nodes", {"items": items, "nextCursor": following})
+
+    @router.post(
+        "/{node}/drain",
+        status_code=202,
+        summary="Ask a worker to end in good order: it finishes or gives back what it has, leaves, exits",
+        responses={202: {"model": NodeReply}, **problems(404, 409)},
+    )
+    async def drain_node(node: Annotated[UUID, Path(description="The node's id.")]) -> Response:
+        asked = await drain.drain(node)
+        return success("The worker is asked to drain", public_node(asked), status=202)
 
     return router
 

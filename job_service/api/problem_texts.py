@@ -91,6 +91,19 @@ _TEXTS = (
         ("jobId",),
     ),
     ProblemText(
+        "too-many-bulk-actions",
+        (409,),
+        "As many bulk actions as may be have not ended (`PUNCTUAL_BULK__MOST_OPEN`).",
+        "Wait until one has ended, or stop one: `GET /api/v1/bulk-actions` shows them.",
+        ("most",),
+    ),
+    ProblemText(
+        "not-drainable",
+        (409,),
+        "Only a live worker drains; this node is a scheduler, or it is dead.",
+        "Look for live workers in `GET /api/v1/nodes`.",
+    ),
+    ProblemText(
         "unknown-job-type",
         (422,),
         "No worker has ever declared this job type.",

@@ -24,6 +24,7 @@ class Actor(StrEnum):
     WORKER = "worker"
     OUTSIDE = "outside"
     DUTY = "duty"
+    BULK = "bulk"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ TERMINAL: frozenset[S] = frozenset({S.SUCCESS, S.CANCELLED, S.EXPIRED, S.ABANDON
 """States that nothing leaves."""
 
 _C, _SCH, _W, _O, _D = Actor.CLIENT, Actor.SCHEDULER, Actor.WORKER, Actor.OUTSIDE, Actor.DUTY
+_B = Actor.BULK
 
 EDGES: tuple[Edge, ...] = (
     Edge(S.CREATED, S.SCHEDULED, (_SCH, _C), ("claimed", "by-hand"), "due and claimed, or by hand"),
@@ -100,10 +102,16 @@ EDGES: tuple[Edge, ...] = (
     ),
     Edge(S.RUNNING, S.CREATED, (_W,), ("snoozed",), "snoozed: due again later"),
     Edge(S.RUNNING, S.RUNNING, (_C,), ("cancel-asked",), "cancel asked"),
-    Edge(S.FAILED, S.SCHEDULED, (_SCH, _C), ("claimed", "retried"), "back-off over, or by hand"),
+    Edge(
+        S.FAILED,
+        S.SCHEDULED,
+        (_SCH, _C, _B),
+        ("claimed", "retried", "bulk-retried"),
+        "back-off over, or by hand, or by a bulk action",
+    ),
     Edge(S.FAILED, S.FAILED, (_C,), ("changed",), "rescheduled, reprioritised, relabelled"),
     Edge(S.FAILED, S.CANCELLED, (_C,), ("cancelled",), "cancelled"),
-    Edge(S.FAILED, S.ABANDONED, (_C,), ("abandoned",), "operator"),
+    Edge(S.FAILED, S.ABANDONED, (_C, _B), ("abandoned", "bulk-abandoned"), "operator"),
     Edge(S.STOPPED, S.ABANDONED, (_C,), ("abandoned",), "operator"),
     Edge(S.WAITING, S.SCHEDULED, (_D, _W), ("children-settled",), "children settled"),
     Edge(S.WAITING, S.FAILED, (_D, _W), ("children-failed",), "the step's policy says so"),

@@ -24,6 +24,7 @@ class Keep:
     """How long, in seconds, and how many rows of parked records."""
 
     jobs_seconds: float
+    bulk_seconds: float
     parked_seconds: float
     parked_rows: int
     keys_seconds: float
@@ -57,6 +58,12 @@ class DeletedStore(Protocol):
     async def forget(self, older_than_seconds: float, limit: int) -> int: ...
 
 
+class EndedBulks(Protocol):
+    """What it needs of the bulk actions that have ended."""
+
+    async def forget(self, older_than_seconds: float, limit: int) -> int: ...
+
+
 class DeadNodes(Protocol):
     """What it needs of the nodes."""
 
@@ -74,17 +81,20 @@ class Retain:
         parked: ParkedStore,
         nodes: DeadNodes,
         deleted: DeletedStore,
+        bulks: EndedBulks,
         keep: Keep,
     ) -> None:
         self._days = days
         self._parked = parked
         self._nodes = nodes
         self._deleted = deleted
+        self._bulks = bulks
         self._keep = keep
 
     async def run_once(self) -> Mapping[str, int]:
-        """Counts: jobs `deleted`, partitions `dropped`, `parked` records, `keys` and `nodes` forgotten, and
-        jobs that a client deleted long ago, `forgotten` first because a day is kept for their history."""
+        """Counts: jobs `deleted`, partitions `dropped`, `parked` records, `keys`, `nodes` and rows of `bulk`
+        actions forgotten, and jobs that a client deleted long ago, `forgotten` first because a day is kept for
+        their history."""
         counts = {"deleted": 0, "dropped": 0, "more": 0}
         forgotten = await self._deleted.forget(self._keep.jobs_seconds, BATCH)
         today = await self._days.today()
@@ -98,8 +108,16 @@ class Retain:
         parked = await self._parked.expire(keep.parked_seconds, keep.parked_rows, BATCH)
         keys = await self._days.expire_keys(keep.keys_seconds, BATCH)
         nodes = await self._nodes.prune(keep.nodes_seconds)
-        counts["more"] |= int(BATCH in {parked, keys, forgotten})
-        return {**counts, "parked": parked, "keys": keys, "nodes": nodes, "forgotten": forgotten}
+        bulk = await self._bulks.forget(keep.bulk_seconds, BATCH)
+        counts["more"] |= int(BATCH in {parked, keys, forgotten} or bulk >= BATCH)
+        return {
+            **counts,
+            "parked": parked,
+            "keys": keys,
+            "nodes": nodes,
+            "forgotten": forgotten,
+            "bulk": bulk,
+        }
 
     async def _clear(self, day: Day, cut: list[str], counts: dict[str, int]) -> None:
         """Clear a day; `cut` are the tables that have a partition for it. The rows of the others are in the

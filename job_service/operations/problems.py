@@ -12,6 +12,8 @@ Problem
  +- KeyReused          422 idempotency-key-reused     same key, other body
  +- KeyInFlight        409 idempotency-in-flight      the first request with this key is not done yet
  +- KeyOfDeletedJob    409 job-deleted                the job made under this key was deleted
+ +- TooManyBulks       409 too-many-bulk-actions      as many as may be have not ended
+ +- NotDrainable       409 not-drainable              no live worker
 """
 
 from collections.abc import Sequence
@@ -160,3 +162,23 @@ class KeyOfDeletedJob(Problem):
             f"Idempotency-Key {key!r} made job {job_id}, which was deleted; use a new key for a new job.",
             jobId=str(job_id),
         )
+
+
+class TooManyBulks(Problem):
+    """As many bulk actions as may be have not ended."""
+
+    slug, status, title = "too-many-bulk-actions", 409, "Too many bulk actions"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} bulk actions have not ended; wait for one, or stop one.", most=most
+        )
+
+
+class NotDrainable(Problem):
+    """A scheduler, or a node that is dead."""
+
+    slug, status, title = "not-drainable", 409, "Not a live worker"
+
+    def __init__(self, node: UUID, what: str) -> None:
+        super().__init__(f"Node {node} is {what}; only a live worker can be asked to drain.")

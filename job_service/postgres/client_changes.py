@@ -106,15 +106,17 @@ WITH moved AS (
 SELECT * FROM moved
 """
 
-# Gives up a job that failed, with or without a try to come, or that was stopped.
-ABANDON = f"""
+
+def abandon(*, reason: str, actor: str) -> str:
+    """Gives up a job that failed, with or without a try to come, or that was stopped."""
+    return f"""
 WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, version = j.version + 1, status = 'ABANDONED', next_attempt_at = NULL,
         finished_at = coalesce(j.finished_at, clock_timestamp()), updated_at = clock_timestamp()
     FROM {_WANTED}
     WHERE {_MINE} AND j.node IS NULL AND j.status IN ('FAILED', 'STOPPED')
-    RETURNING {_MOVED}, 'abandoned' AS reason, 'client' AS actor
+    RETURNING {_MOVED}, {reason} AS reason, {actor} AS actor
 ),
 {HISTORY},
 off_the_shelf AS (DELETE FROM due WHERE job_id = ANY (ARRAY (SELECT id FROM moved))),
@@ -125,8 +127,11 @@ settled AS (
 SELECT * FROM moved
 """
 
-# Makes a job due now from one of the states that are named: CREATED, or FAILED with one more failure allowed.
-SCHEDULE_NOW = f"""
+
+def schedule_now(*, reason: str, actor: str) -> str:
+    """Makes a job due now from one of the states that are named: CREATED, or FAILED with one more failure
+    allowed."""
+    return f"""
 WITH moved AS (
     UPDATE jobs AS j
     SET prev_status = j.status, status = 'SCHEDULED', version = j.version + 1, attempt = j.attempt + 1,
@@ -137,8 +142,7 @@ WITH moved AS (
         updated_at = clock_timestamp()
     FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[]) AS w (id, version, operation, sources)
     WHERE {_MINE} AND j.node IS NULL AND j.status = ANY (string_to_array(w.sources, ' '))
-    RETURNING {_MOVED}, CASE j.prev_status WHEN 'FAILED' THEN 'retried' ELSE 'by-hand' END AS reason,
-              'client' AS actor, true AS arms
+    RETURNING {_MOVED}, {reason} AS reason, {actor} AS actor, true AS arms
 ),
 {HISTORY}, {ARM_OUT_OF_LINE},
 no_letter AS (
@@ -146,6 +150,12 @@ no_letter AS (
 )
 SELECT * FROM moved
 """
+
+
+ABANDON = abandon(reason="'abandoned'", actor="'client'")
+SCHEDULE_NOW = schedule_now(
+    reason="CASE j.prev_status WHEN 'FAILED' THEN 'retried' ELSE 'by-hand' END", actor="'client'"
+)
 
 # Starts an attempt for an executor outside (R17): it holds the token and has a deadline like any other.
 # Not one that waits in the line of its ordering key (R19).

@@ -25,19 +25,25 @@ SELECT (SELECT json_agg(json_build_array(place, attempts)) FROM (
                 SELECT due.dispatch_at FROM due WHERE due.job_type = t.name AND due.band = b.band
                 ORDER BY due.dispatch_at LIMIT 1) AS first) AS looked
         WHERE oldest <= clock_timestamp()) AS oldest,
-       (SELECT sum(end_offset - committed)::bigint FROM topic_positions) AS lag
+       (SELECT sum(end_offset - committed)::bigint FROM topic_positions) AS lag,
+       (SELECT count(*) FROM due WHERE status = 'FAILED')
+           + (SELECT count(*) FROM in_line WHERE status = 'FAILED') AS backing_off,
+       (SELECT count(*) FROM bulk_actions WHERE finished_at IS NULL) AS bulk_actions
 """
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`nodes`: (role, nodes, slots, running, held). `oldest_due`: (job type, seconds)."""
+    """`nodes`: (role, nodes, slots, running, held). `oldest_due`: (job type, seconds). `dead_letters`: what is
+    FAILED and has no other try to come."""
 
     jobs: dict[str, int]
     in_flight: dict[str, int]
     nodes: list[tuple[str, int, int, int, int]]
     oldest_due: dict[str, float]
     lag: int
+    dead_letters: int
+    bulk_actions: int
 
 
 class Gauges:
@@ -53,10 +59,13 @@ class Gauges:
             return await raw.fetch(COUNTS), await raw.fetchrow(GAUGES, OUTSIDE, list(BANDS))
 
         counts, row = await self._database.run(unit)
+        jobs = {c["status"]: c["jobs"] for c in counts}
         return Snapshot(
-            jobs={c["status"]: c["jobs"] for c in counts},
+            jobs=jobs,
             in_flight=dict(row["in_flight"] or []),
             nodes=[tuple(node) for node in row["nodes"] or []],
             oldest_due={name: float(seconds) for name, seconds in row["oldest"] or []},
             lag=row["lag"] or 0,
+            dead_letters=max(0, jobs.get("FAILED", 0) - row["backing_off"]),
+            bulk_actions=row["bulk_actions"],
         )

@@ -67,7 +67,7 @@ KEYS = "SELECT key, body_hash, job_id FROM idempotency_keys WHERE key = ANY ($1:
 BY_IDS = "SELECT * FROM jobs WHERE id = ANY ($1::uuid[])"
 
 HISTORY_OF = """
-SELECT version, from_status, to_status, attempt, node, at, reason, actor
+SELECT version, from_status, to_status, attempt, node, at, reason, actor, operation
 FROM job_history WHERE job_id = $1 ORDER BY version
 """
 

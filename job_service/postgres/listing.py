@@ -58,7 +58,7 @@ def _with_bytes_before(rows: str, order: str) -> str:
     FROM {rows} AS r"""
 
 
-def _reply(end_of_walk: str) -> str:
+def reply(end_of_walk: str) -> str:
     """A page, how many were found for it, and where the walk ended if its bound did end it: `below`, whose
     own job was looked at."""
     return f"""
@@ -77,7 +77,7 @@ WITH page AS MATERIALIZED (
     ) AS j
     WHERE {_FITS} ORDER BY j.id DESC LIMIT $4
 )
-{_reply("SELECT id FROM jobs WHERE id < $1 AND id >= $2 ORDER BY id DESC LIMIT 1 OFFSET $3 - 1")}
+{reply("SELECT id FROM jobs WHERE id < $1 AND id >= $2 ORDER BY id DESC LIMIT 1 OFFSET $3 - 1")}
 """
 
 _DOWN = "job_id < $1 AND job_id >= $2 ORDER BY job_id DESC LIMIT $3"
@@ -111,7 +111,7 @@ WITH page AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT * FROM jobs WHERE {lookup("jobs.id", "c.job_id")}) AS j
     WHERE {_FITS} ORDER BY c.job_id DESC LIMIT $4
 )
-{_reply(f"{_merged()} LIMIT 1 OFFSET $3 - 1")}
+{reply(f"{_merged()} LIMIT 1 OFFSET $3 - 1")}
 """
 
 # CREATED and due, in the order in which a claim would take them: best band first, the earliest of a type first.

@@ -48,11 +48,20 @@ NODE = (
     "SELECT state = 'live' AS live, ttl_seconds, clock_timestamp() AS now FROM nodes WHERE id = $1"
 )
 
-# Cancels that wait for a worker to hear of them.
+# Cancels that wait for a worker to hear of them; and a row without a job, if it was asked to drain.
 CANCELS = f"""
 SELECT j.id, j.attempt FROM inflight AS i JOIN jobs AS j ON {lookup("j.id", "i.job_id")}
 WHERE i.worker = $1 AND j.cancel_requested
+UNION ALL
+SELECT NULL, NULL FROM nodes WHERE id = $1 AND drain_asked_at IS NOT NULL
 """
+
+ASK_TO_DRAIN = """
+UPDATE nodes SET drain_asked_at = coalesce(drain_asked_at, clock_timestamp())
+WHERE id = $1 AND role = 'worker' AND state = 'live'
+RETURNING *, expires_at < clock_timestamp() AS silent
+"""
+ROLE_AND_STATE = "SELECT role, state FROM nodes WHERE id = $1"
 
 # A process ends in good order: dead at once, so that what it may still hold is reaped without waiting.
 LEAVE = """
@@ -133,10 +142,24 @@ class Nodes:
         rows = await self._database.run(lambda raw: raw.fetch(HOLDS, node))
         return [AttemptRef(job_id=row["job_id"], attempt=row["attempt"]) for row in rows]
 
-    async def cancels(self, node: UUID) -> list[AttemptRef]:
-        """Attempts of the node whose cancel was asked."""
+    async def cancels(self, node: UUID) -> tuple[list[AttemptRef], bool]:
+        """Attempts of the node whose cancel was asked, and whether it is to drain."""
         rows = await self._database.run(lambda raw: raw.fetch(CANCELS, node))
-        return [AttemptRef(job_id=row["id"], attempt=row["attempt"]) for row in rows]
+        asked = [
+            AttemptRef(job_id=row["id"], attempt=row["attempt"])
+            for row in rows
+            if row["id"] is not None
+        ]
+        return asked, len(asked) < len(rows)
+
+    async def ask_to_drain(self, node: UUID) -> asyncpg.Record | None:
+        """Note that a live worker is to drain, once; the node, or None if it is none."""
+        return await self._database.run(lambda raw: raw.fetchrow(ASK_TO_DRAIN, node))
+
+    async def role_and_state(self, node: UUID) -> tuple[str, str] | None:
+        """What it is and whether it lives; None for a node that is not known."""
+        row = await self._database.run(lambda raw: raw.fetchrow(ROLE_AND_STATE, node))
+        return None if row is None else (row["role"], row["state"])
 
     async def leave(self, node: UUID) -> bool:
         """Mark the node dead; whether it was live."""

@@ -3,7 +3,7 @@
 from job_service.postgres.database import Database
 from shared.runtime.log import get
 
-HEAD = "0006"
+HEAD = "0008"
 
 
 async def database_problem(database: Database) -> str | None:

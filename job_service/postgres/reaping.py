@@ -91,7 +91,8 @@ WITH moved AS (
 ),
 {HISTORY}, {NOT_IN_FLIGHT}, {ARM},
 settled AS (
-    INSERT INTO unsuccessful (status, job_id) SELECT status, id FROM moved WHERE NOT arms
+    INSERT INTO unsuccessful (status, job_id, job_type, reason)
+    SELECT status, id, job_type, reason FROM moved WHERE NOT arms
 ),
 executed AS (
     UPDATE executions AS e SET status = 'LOST', ended_at = clock_timestamp()

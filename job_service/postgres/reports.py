@@ -89,8 +89,8 @@ moved AS (
 ),
 {HISTORY}, {NOT_IN_FLIGHT}, {ARM},
 settled AS (
-    INSERT INTO unsuccessful (status, job_id)
-    SELECT status, id FROM moved WHERE NOT arms AND status <> 'SUCCESS'
+    INSERT INTO unsuccessful (status, job_id, job_type, reason)
+    SELECT status, id, job_type, reason FROM moved WHERE NOT arms AND status <> 'SUCCESS'
 ),
 executed AS (
     UPDATE executions AS e

@@ -8,7 +8,7 @@ came about, because then nothing has been sent.
 import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -92,6 +92,28 @@ class Client:
         """Delete what is there."""
         self._ask("DELETE", path, repeatable=False)
 
+    def lines(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Iterator[str]:
+        """What a GET streams, line by line, whole lines only.
+
+        Raises:
+            Unanswered: the stream broke; all lines before were whole.
+        """
+        try:
+            with self._http.stream(
+                "GET", path, params=list(query), timeout=REQUEST_SECONDS
+            ) as response:
+                if not response.is_success:
+                    response.read()
+                    self._read(response)
+                yield from _whole_lines(response.iter_text())
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise self._unreachable(error) from None
+        except httpx.HTTPError as error:
+            raise Unanswered(
+                f"{self._place} broke off: {_why(error)}."
+                " The same command with --cursor and that of the last line goes on."
+            ) from None
+
     def items(self, path: str) -> list[Any]:
         """A whole list that is short by nature: with pages or without."""
         found, _ = self.page_through(path, [], most=None, cursor=None)
@@ -174,16 +196,19 @@ class Client:
                 method, path, params=list(query), content=content, headers=headers, timeout=seconds
             )
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Unreachable(
-                f"{self._place} cannot be reached: {_why(error)}."
-                " Is it up (make up), and is that the right address (--url)?"
-            ) from None
+            raise self._unreachable(error) from None
         except httpx.HTTPError as error:
             raise Unanswered(
                 f"{self._place} did not answer: {_why(error)}."
                 + ("" if method == "GET" else " Whether the request took effect is unknown.")
             ) from None
         return self._read(response)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(
+            f"{self._place} cannot be reached: {_why(error)}."
+            " Is it up (make up), and is that the right address (--url)?"
+        )
 
     def _read(self, response: httpx.Response) -> Any:
         """The `data` of a success.
@@ -206,6 +231,14 @@ class Client:
             f"{self._place} answers HTTP {response.status_code}, but not as job_service of"
             " Punctual does: is that the right address (--url)?"
         )
+
+
+def _whole_lines(parts: Iterable[str]) -> Iterator[str]:
+    """A line is whole when its end has come."""
+    rest = ""
+    for part in parts:
+        *lines, rest = (rest + part).split("\n")
+        yield from lines
 
 
 def _document(response: httpx.Response) -> dict[str, Any] | None:

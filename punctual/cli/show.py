@@ -28,6 +28,13 @@ _STYLES = {
     "silent": "yellow",
     "dead": "red",
     "paused": "yellow",
+    "draining": "yellow",
+    "done": "green",
+    "running": "cyan",
+    "matching": "cyan",
+    "stopped": "yellow",
+    "skipped": "yellow",
+    "failed": "bold red",
 }
 """Of a whole cell."""
 
@@ -56,7 +63,12 @@ class Show:
 
     def __init__(self, *, as_json: bool, out: TextIO, err: TextIO) -> None:
         self.as_json = as_json
-        self._out, self._err = out, err
+        self._out, self.err = out, err
+
+    @property
+    def draws(self) -> bool:
+        """Whether what is said beside the answer may be drawn anew again and again."""
+        return not self.as_json and self.err.isatty()
 
     def __call__(self, data: Any, shape: Shape) -> None:
         """The answer: `data` as JSON, or its shape for people."""
@@ -77,7 +89,7 @@ class Show:
     def aside(self, text: str) -> None:
         """What a person should know beside the answer; nothing in the JSON form."""
         if not self.as_json:
-            print(f"punctual: {clean(text)}", file=self._err, flush=True)
+            print(f"punctual: {clean(text)}", file=self.err, flush=True)
 
     def problem(self, problem: CliProblem) -> None:
         """Why it could not be done."""
@@ -85,7 +97,7 @@ class Show:
             self._json(problem.document())
         else:
             for number, text in enumerate(problem.lines()):
-                print(("" if number else "punctual: ") + clean(text), file=self._err, flush=True)
+                print(("" if number else "punctual: ") + clean(text), file=self.err, flush=True)
 
     def _json(self, data: Any) -> None:
         unicode = (self._out.encoding or "").lower().replace("-", "") == "utf8"

@@ -146,9 +146,11 @@ class AskCancels(Message):
 
 
 class Cancels(Message):
-    """Attempts to cancel; empty when the wait ended without any."""
+    """Attempts to cancel; empty when the wait ended without any. `drain`: an operator asks the worker to end in
+    good order; said again and again until it has left."""
 
     cancels: list[AttemptRef]
+    drain: bool = False
 
 
 class Leave(Message):

@@ -29,13 +29,19 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._signalled = False
+
+    def begin(self) -> None:
+        """Begin the end, without being a signal: one that follows is the first."""
+        self._event.set()
 
     def ask(self) -> None:
         """Ask for the end; a second ask ends the process at once."""
-        if self._event.is_set():
+        if self._signalled:
             get(__name__).warning("second signal: ending at once")
             sys.stderr.flush()
             os._exit(1)  # not SystemExit: the loop would wait for tasks that do not end
+        self._signalled = True
         self._event.set()
 
     def asked(self) -> bool:

@@ -261,10 +261,23 @@ class Reconcile(Section):
     regardless_after: Duration = 600.0
 
 
+class BulkActions(Section):
+    """What a bulk action takes on: `chunk` jobs in one transaction, at most `most_jobs` in all; at most
+    `most_open` actions that have not ended. A job that somebody keeps locked is tried again each second,
+    `locked_rounds` times."""
+
+    chunk: int = Field(default=200, ge=1, le=1_000)
+    most_jobs: int = Field(default=1_000_000, ge=1, le=10_000_000)
+    most_open: int = Field(default=20, ge=1, le=1_000)
+    locked_rounds: int = Field(default=60, ge=1, le=100_000)
+
+
 class Retention(Section):
-    """How long settled jobs with their history, and parked records, are kept."""
+    """How long settled jobs with their history, bulk actions that have ended with their reports, and parked
+    records, are kept."""
 
     jobs: Duration = 30 * 86_400.0
+    bulk: Duration = 7 * 86_400.0
     parked: Duration = 7 * 86_400.0
     idempotency: Duration = 86_400.0
     parked_rows: int = Field(default=100_000, ge=1)
@@ -310,6 +323,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "poison": Poison,
     "retry": Retry,
     "reconcile": Reconcile,
+    "bulk": BulkActions,
     "retention": Retention,
     "log": Log,
     "test": ForTests,

@@ -27,9 +27,14 @@ _VERB_ITSELF = ("--help", "-h", "--version")
 
 def verbs() -> list[tuple[str, ...]]:
     """Every verb by its words: those of groups, then those that stand alone."""
-    groups = {name: _commands(app.resolved_commands()[name]) for name in _commands(app)}
-    of_groups = [(group, verb) for group, verbs in groups.items() for verb in verbs]
-    return [*of_groups, *((name,) for name, verbs in groups.items() if not verbs)]
+    found = list(_below(app))
+    return [*(words for words in found if len(words) > 1), *(w for w in found if len(w) == 1)]
+
+
+def _below(group: App) -> Iterator[tuple[str, ...]]:
+    for name in _commands(group):
+        inside = list(_below(group.resolved_commands()[name]))
+        yield from ((name, *words) for words in inside) if inside else [(name,)]
 
 
 def help_of(words: tuple[str, ...]) -> str:

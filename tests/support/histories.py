@@ -4,15 +4,18 @@ Each function makes one job and leaves it where its name says. Together they tak
 states that is built, for every reason; a test counts them.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from job_service.domain.bulk import BulkVerb
 from job_service.domain.wanted import Change
 from shared.contracts.leases import DeclineReason, LeaseItem, LeaseRequest
 from shared.contracts.states import JobStatus as S
 from shared.contracts.states import Outcome
 from tests.support.given import Actors
 from tests.support.job_service import AHEAD, DUMMY, end_of, seconds_from_now, start_of
+from tests.support.letters import begin_bulk, crank
 
 LONG = 1_000.0
 PAST_DEADLINE = 100.0
@@ -109,6 +112,22 @@ async def abandoned(actors: Actors) -> UUID:
     job_id = await failing(actors)
     await actors.service.operations.change.abandon(job_id, None)
     return job_id
+
+
+def in_bulk(verb: BulkVerb) -> Make:
+    """Retried or abandoned by a bulk action that finds this job alone."""
+
+    async def make(actors: Actors) -> UUID:
+        job_id = await dead_letter(actors)
+        job = await actors.service.job(job_id)
+        mark = {"bulk": str(job_id)}
+        relabel = Change(None, None, None, json.dumps(mark))
+        await actors.service.operations.change.change(job_id, job.version, relabel)
+        bulk = await crank(actors.service, await begin_bulk(actors.service, verb, labels=mark))
+        assert bulk.done == 1
+        return job_id if verb is BulkVerb.ABANDON else await _again(actors, job_id)
+
+    return make
 
 
 async def snoozed(actors: Actors) -> UUID:
@@ -298,6 +317,8 @@ EVERY_KIND: dict[str, Make] = {
     "timed out by its worker": timed_out_by_its_worker,
     "retried by hand": retried_by_hand,
     "abandoned": abandoned,
+    "retried in bulk": in_bulk(BulkVerb.RETRY),
+    "abandoned in bulk": in_bulk(BulkVerb.ABANDON),
     "snoozed": snoozed,
     **{f"released: {reason}": released(reason, held=False) for reason in _BACK},
     **{f"released while held: {reason}": released(reason, held=True) for reason in _BACK},

@@ -1,13 +1,13 @@
 """A day of job_service, with some of everything that it does, for `test_plans.py` to judge."""
 
 from contextlib import suppress
-from typing import Protocol
 from uuid import UUID
 
 from job_service.domain.credits import Credits
 from job_service.domain.listed import Wish
 from job_service.domain.wanted import Change, Wanted
 from job_service.operations.outcomes import Busy, Locked
+from job_service.operations.problems import NotDrainable
 from job_service.postgres import claims
 from job_service.postgres.busy import naming_busy
 from job_service.postgres.gauges import GAUGES, Gauges
@@ -28,6 +28,7 @@ from tests.support.job_service import (
     start_of,
 )
 from tests.support.million_jobs import RUN_TYPES
+from tests.support.plan_letters import Judge, letters
 
 ELSEWHERE = 400
 """Attempts that are leased by another worker, and as many that are claimed by another scheduler, all the
@@ -40,13 +41,6 @@ LINE, LINE_BATCH = 10_000, 1_000
 KEYED = "KEYED"
 
 LOCK_ONE = "SELECT FROM jobs WHERE id = $1 FOR UPDATE"
-
-
-class Judge(Protocol):
-    """Is called after each piece of work with the number of jobs that it was about; `of`: the same for single
-    statements."""
-
-    def __call__(self, answer: int, *, of: dict[str, int] | None = None) -> None: ...
 
 
 class Day:
@@ -214,8 +208,12 @@ class Day:
         assert await service.stores.jobs.executions_before(new_id(), 1)
         self._judge(1)
         await service.stores.nodes.list(new_id(), 50)
+        await service.operations.drain.drain(await service.worker(types=["DRAINS"]))
+        with suppress(NotDrainable):
+            await service.operations.drain.drain(self._scheduler)
         self._judge(0)
         await self._lists(job.id)
+        await letters(service, self._judge)
         await self._given_up(job.id)
         await self._unsettled(service.stores.partitions)
 

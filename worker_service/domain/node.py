@@ -24,11 +24,17 @@ class Membership:
         self.node: Node | None = None
         self.draining = False
         self.on_death: list[Callable[[], None]] = []
+        self.on_drain: list[Callable[[], None]] = []
 
     def declared_dead(self, node: Node) -> None:
         """A reply said that `node` is dead; whoever keeps the node is told."""
         node.session.declare_dead()
         for tell in self.on_death:
+            tell()
+
+    def asked_to_drain(self) -> None:
+        """job_service said that this worker is to end in good order, perhaps again."""
+        for tell in self.on_drain:
             tell()
 
     def may_start(self) -> bool:

@@ -1,4 +1,4 @@
-"""Hear which attempts are to be cancelled, by a long-poll, and obey.
+"""Hear which attempts are to be cancelled, and that this worker is to drain, by a long-poll, and obey.
 
 Level-triggered: what is asked is asked again until it is named as known or has ended. A held
 attempt ends CANCELLED without a start; a running one's handler is stopped, and SUCCESS stands if
@@ -11,7 +11,7 @@ from shared.contracts.nodes import AskCancels, AttemptRef
 from shared.kernel.clock import DatabaseClock
 from shared.runtime.periodic import Periodic
 from worker_service.domain.attempts import AttemptTable, State
-from worker_service.domain.node import Node
+from worker_service.domain.node import Membership, Node
 from worker_service.domain.outcome import CANCELLED
 from worker_service.operations.ports import JobService
 from worker_service.operations.report_outcomes import ReportOutcomes
@@ -34,6 +34,7 @@ class ObeyCancels:
         table: AttemptTable,
         runs: RunAttempts,
         reports: ReportOutcomes,
+        membership: Membership,
         clock: DatabaseClock,
     ) -> None:
         self._node = node
@@ -41,6 +42,7 @@ class ObeyCancels:
         self._table = table
         self._runs = runs
         self._reports = reports
+        self._membership = membership
         self._clock = clock
         self.loop = Periodic("cancels", self.run_once, every_seconds=PAUSE_SECONDS)
 
@@ -50,6 +52,8 @@ class ObeyCancels:
         reply = await self._calls.cancels(
             self._node.id, AskCancels(known=known, wait_seconds=WAIT_SECONDS)
         )
+        if reply.drain:
+            self._membership.asked_to_drain()
         obeyed = sum(self._obey(ref) for ref in reply.cancels)
         return {"obeyed": obeyed, "more": obeyed}
 

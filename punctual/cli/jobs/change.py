@@ -18,7 +18,7 @@ def cancel(job_id: JobId, /, *, to: Connection = HERE) -> int:
     runs is asked to end, and may still succeed first: punctual job watch
     tells.
     """
-    job = _ask(job_id, "cancel", to)
+    job = ask(job_id, "cancel", to)
     if job.get("status") != "CANCELLED":
         to.show.aside("cancel asked; the worker is told (punctual job watch tells how it ends).")
     return DONE
@@ -26,13 +26,13 @@ def cancel(job_id: JobId, /, *, to: Connection = HERE) -> int:
 
 def retry(job_id: JobId, /, *, to: Connection = HERE) -> int:
     """Run a failed job again, now, with one more attempt allowed."""
-    _ask(job_id, "retry", to)
+    ask(job_id, "retry", to)
     return DONE
 
 
 def abandon(job_id: JobId, /, *, to: Connection = HERE) -> int:
     """Give a failed or stopped job up for good."""
-    _ask(job_id, "abandon", to)
+    ask(job_id, "abandon", to)
     return DONE
 
 
@@ -61,7 +61,8 @@ def delete(job_id: JobId, /, *, to: Connection = HERE) -> int:
     return DONE
 
 
-def _ask(job_id: str, verb: str, to: Connection) -> dict[str, Any]:
+def ask(job_id: str, verb: str, to: Connection) -> dict[str, Any]:
+    """Ask for a change of one job, and show it as it is then."""
     job_id = values.job_id(job_id)
     with to.open() as client:
         try:

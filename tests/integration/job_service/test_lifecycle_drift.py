@@ -24,7 +24,10 @@ S = JobStatus
 ILLEGAL = "P0409"
 
 # Sources and reasons that a statement takes as parameters, from where the parameters come.
-SOURCES_GIVEN = {"client_changes.SCHEDULE_NOW": {S.CREATED, S.FAILED}}
+SOURCES_GIVEN = {
+    "client_changes.SCHEDULE_NOW": {S.CREATED, S.FAILED},
+    "bulk_chunks.RETRY": {S.FAILED},
+}
 REASONS_GIVEN = {
     "leases.RELEASE": set(release_attempts.REASONS),
     "reports.ENDS": {*report_attempts._DEFAULT_REASONS.values(), *FAILURES, "by-hand"},
