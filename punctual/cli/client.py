@@ -88,6 +88,10 @@ class Client:
         """What a POST answers; with a `key` it is repeatable."""
         return self._ask("POST", path, body=body, key=key, repeatable=repeatable or key is not None)
 
+    def put(self, path: str, body: Any) -> Any:
+        """What a PUT answers; a second one does no harm."""
+        return self._ask("PUT", path, body=body, repeatable=True)
+
     def delete(self, path: str) -> None:
         """Delete what is there."""
         self._ask("DELETE", path, repeatable=False)

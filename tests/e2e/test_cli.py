@@ -1,25 +1,22 @@
 """The command `punctual` as a person or a script runs it: a process of its own against a real stack."""
 
-import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.support.punctual import LIMIT_SECONDS, PUNCTUAL, Punctual
 from tests.support.source_files import ROOT
 from tests.support.stacks import RunningStack, running_stack
 from tests.support.waiting import wait_until
 
-PUNCTUAL = Path(sys.executable).parent / "punctual"
-LIMIT_SECONDS = 60.0
 NO_SUCH_JOB = "019a9b1c-0d6e-7c3f-a2b4-5d6e7f809102"
 FAR = "2999-01-01T00:00:00Z"
 QUICK = '{"sleepMs": 0}'
@@ -32,50 +29,6 @@ HEAVY = {
     "uvicorn",
     "aiokafka",
 }
-
-
-class Punctual:
-    """Runs the command with an environment that says nothing but what is given."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("PUNCTUAL_")}
-        self._environ = {**kept, "TZ": "Europe/Berlin", "HOME": "/nonexistent", **environ}
-
-    def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [PUNCTUAL, *words],
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_SECONDS,
-            check=False,
-            **options,
-        )
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [PUNCTUAL, *words], env=self._environ, stdout=subprocess.PIPE, text=True
-        )
-
-    def text(self, *words: str, code: int = 0) -> str:
-        """What it prints for people."""
-        done = self.run(*words)
-        assert done.returncode == code, done
-        return done.stdout
-
-    def json(self, *words: str, code: int = 0, **options: Any) -> Any:
-        """The document of `--json`, beside which nothing is said."""
-        done = self.run(*words, "--json", **options)
-        assert (done.returncode, done.stderr) == (code, ""), done
-        return json.loads(done.stdout)
-
-    def refused(self, *words: str, code: int = 2) -> str:
-        """What it says on standard error, when it prints no answer."""
-        done = self.run(*words)
-        assert (done.returncode, done.stdout) == (code, ""), done
-        assert "Traceback" not in done.stderr
-        assert done.stderr.startswith("punctual: ")
-        return done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +282,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(punctual: Punctual) -> None:
     os.close(reader)
     done = subprocess.run(
         [PUNCTUAL, "job", "get", job["jobId"]],
-        env=punctual._environ,
+        env=punctual.environ,
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,7 +7,6 @@ from job_service.domain.credits import Credits
 from job_service.domain.listed import Wish
 from job_service.domain.wanted import Change, Wanted
 from job_service.operations.outcomes import Busy, Locked
-from job_service.operations.problems import NotDrainable
 from job_service.postgres import claims
 from job_service.postgres.busy import naming_busy
 from job_service.postgres.gauges import GAUGES, Gauges
@@ -28,7 +27,7 @@ from tests.support.job_service import (
     start_of,
 )
 from tests.support.million_jobs import RUN_TYPES
-from tests.support.plan_letters import Judge, letters
+from tests.support.plan_letters import Judge, LettersOfADay
 
 ELSEWHERE = 400
 """Attempts that are leased by another worker, and as many that are claimed by another scheduler, all the
@@ -58,6 +57,8 @@ class Day:
         self._scheduler = await self._service.scheduler()
         self._worker = await self._new_worker()
         await self._service.worker(slots=1_000, hold_slots=1_000, types=[KEYED])
+        self._letters = LettersOfADay(self._service, self._judge)
+        await self._letters.begin()
         other = await self._new_worker()
         for _ in range(ELSEWHERE // 100):
             await self._service.lease(other, await self._claim(50))
@@ -208,12 +209,9 @@ class Day:
         assert await service.stores.jobs.executions_before(new_id(), 1)
         self._judge(1)
         await service.stores.nodes.list(new_id(), 50)
-        await service.operations.drain.drain(await service.worker(types=["DRAINS"]))
-        with suppress(NotDrainable):
-            await service.operations.drain.drain(self._scheduler)
         self._judge(0)
         await self._lists(job.id)
-        await letters(service, self._judge)
+        await self._letters.round()
         await self._given_up(job.id)
         await self._unsettled(service.stores.partitions)
 

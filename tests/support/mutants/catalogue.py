@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tests.support.mutants import (
     of_calls,
+    of_bulk,
     of_changes,
     of_creates,
     of_credits,
@@ -36,6 +37,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_handlers.MUTANTS,
     *of_effects.MUTANTS,
     *of_calls.MUTANTS,
+    *of_bulk.MUTANTS,
 )
 
 
