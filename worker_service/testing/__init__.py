@@ -1,6 +1,6 @@
 """What the tests of a handler need: `run_job`, `every_crash`, an `EffectLedger`, a `Clock`, a context.
 
-A pytest plugin with fixtures of them comes along (`worker_service/testing/plugin.py`).
+A pytest plugin with fixtures of them comes along (`worker_service/pytest_plugin.py`).
 """
 
 from worker_service.testing.clock import Clock as Clock

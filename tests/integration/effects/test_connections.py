@@ -59,7 +59,7 @@ async def test_in_a_stricter_transaction_who_comes_second_is_refused(
     """Its snapshot may be older than what the other committed; PostgreSQL refuses it, and it is tried again."""
     target, job_id = ByAsyncpg(handlers_database), uuid4()
 
-    async def second(raw: asyncpg.Connection[asyncpg.Record]) -> None:
+    async def second(raw: asyncpg.Connection) -> None:
         async with raw.transaction(isolation=isolation):
             await raw.fetchval("SELECT count(*) FROM charges")  # the snapshot
             assert await attempt(target, Token(job_id, 1, 1)) == {"by": 1}
