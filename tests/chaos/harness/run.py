@@ -33,6 +33,8 @@ CREATED_WITHIN = 0.25
 """Of a run, when its jobs are those of many keys; they come due over all of it."""
 OPEN_MOST = 1_500
 """Of the mixture: so many jobs are not settled at most."""
+ROWS_OPEN_MOST = 150
+"""Of jobs that insert rows, which work for seconds: no more than the workers have slots for."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ async def _break_and_heal(world: World, watch: Watch, effects: Effects, wanted: 
         bodies=_bodies(choose, effects.port, wanted),
         total=wanted.jobs,
         seconds=wanted.seconds * (1.0 if wanted.keys is None else CREATED_WITHIN),
-        open_most=OPEN_MOST if wanted.keys is None else wanted.jobs,
+        open_most=_open_most(wanted),
         count_open=lambda: watch.open_jobs,
         meddlers=0 if wanted.rows else MEDDLERS,
     )
@@ -129,6 +131,12 @@ def _bodies(choose: random.Random, sink_port: int, wanted: Wanted) -> Bodies:
         of_each=wanted.jobs // wanted.keys,
         due_over=wanted.seconds,
     )
+
+
+def _open_most(wanted: Wanted) -> int:
+    if wanted.rows:
+        return ROWS_OPEN_MOST
+    return OPEN_MOST if wanted.keys is None else wanted.jobs
 
 
 async def _say(clients: Clients, watch: Watch, nemesis: Nemesis) -> None:
