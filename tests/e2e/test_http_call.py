@@ -13,6 +13,11 @@ from tests.support.waiting import wait_until
 SETTINGS = {"PUNCTUAL_HTTP_CALL__ALLOW_NETWORKS": "127.0.0.0/8", "PUNCTUAL_RETRY__BASE": "100ms"}
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 GONE_SECONDS = 5.0
+UNKNOWN_PLACES = [
+    {"url": "http://a/", "templates": True, "headers": {"A": "{secret}"}},
+    {"url": "http://a/", "templates": True, "body": {"a": [{"b": "{unknown}"}]}},
+    {"url": "http://a/", "body": {"a": ["secret://../../etc/passwd"]}},
+]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,15 @@ def test_a_private_address_is_refused(stack: RunningStack) -> None:
     )
 
 
+def test_a_port_of_another_service_is_refused(stack: RunningStack) -> None:
+    job = stack.create("HTTP_CALL", payload={"url": "http://127.0.0.1:22/"})
+    (settled,) = stack.wait_settled([job["jobId"]], within=15)
+    assert (settled["status"], settled["attempt"]) == ("FAILED", 1)
+    assert settled["error"].endswith(
+        "port 22 is not among those that may be called; PUNCTUAL_HTTP_CALL__ALLOW_PORTS names them"
+    )
+
+
 def test_the_trace_of_the_create_reaches_the_target(stack: RunningStack, target: Target) -> None:
     url = target.answer("/trace", Answer(200))
     response = stack.http.post(
@@ -108,7 +122,13 @@ def test_a_cancel_hangs_up(stack: RunningStack) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [{"url": "ftp://example.com/"}, {"url": "http://a/", "headers": {"Host": "b"}}, None]
+    "payload",
+    [
+        {"url": "ftp://example.com/"},
+        {"url": "http://a/", "headers": {"Host": "b"}},
+        None,
+        *UNKNOWN_PLACES,
+    ],
 )
 def test_a_payload_that_does_not_fit_is_refused_at_create(
     stack: RunningStack, payload: object

@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 
 from pydantic import JsonValue
 
+_SOUGHT_BYTES = 4
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -24,7 +25,9 @@ class Redactor:
         texts = {form: name for name, value in secrets.items() for form in _forms(value)}
         longest_first = sorted(texts.items(), key=lambda item: -len(item[0]))
         self._texts = [(form, mask(name)) for form, name in longest_first]
-        raw = {e: name for form, name in longest_first for e in _encoded(form)}
+        self._shortest = min(map(len, texts), default=0)
+        raw = {form.encode(): name for form, name in longest_first}
+        raw |= {form: name for name, value in secrets.items() for form in _encoded(value)}
         self._bytes = [(form, mask(name).encode()) for form, name in raw.items()]
 
     def __bool__(self) -> bool:
@@ -33,6 +36,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without the secrets; nothing of one that hides a secret behind escapes of its own."""
+        if not self._secrets or len(text) < self._shortest:
+            return text
         for form, masked in self._texts:
             text = text.replace(form, masked)
         hidden = self._hidden_in(text)
@@ -59,19 +64,11 @@ class Redactor:
 
     def _begun_at_the_end(self, data: bytes) -> int:
         """How many bytes at the end may be the beginning of a secret."""
-        return max(
-            (
-                size
-                for form, _ in self._bytes
-                for size in range(1, len(form))
-                if data.endswith(form[:size])
-            ),
-            default=0,
-        )
+        return max((_overlap(data, form) for form, _ in self._bytes), default=0)
 
     def _hidden_in(self, text: str) -> str | None:
         """The name of a secret that is there once escapes are undone."""
-        if not self._secrets or not any(sign in text for sign in "\\%&"):
+        if not any(sign in text for sign in "\\%&"):
             return None
         undone = _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text).replace("\\/", "/")
         for plain in (undone, unquote_plus(undone), html.unescape(undone)):
@@ -114,9 +111,22 @@ def _as_base64(data: bytes, before: int) -> Iterator[str]:
     yield whole[first:last].replace("+", "-").replace("/", "_")
 
 
-def _encoded(form: str) -> Iterator[bytes]:
-    yield form.encode()
-    yield form.encode("utf-16-le")
-    yield form.encode("utf-16-be")
-    if not form.isascii():
-        yield form.encode("latin-1", errors="ignore")
+def _encoded(value: str) -> Iterator[bytes]:
+    """A secret in charsets beside UTF-8."""
+    yield value.encode("utf-16-le")
+    yield value.encode("utf-16-be")
+    if not value.isascii():
+        yield value.encode("latin-1", errors="ignore")
+
+
+def _overlap(data: bytes, form: bytes) -> int:
+    """The length of the longest beginning of `form`, but not all of it, that `data` ends with."""
+    tail = memoryview(data)[-(len(form) - 1) :]
+    whole, seek = memoryview(form), form[:_SOUGHT_BYTES]
+    at = data.find(seek, len(data) - len(tail))
+    while at >= 0:
+        left = len(data) - at
+        if tail[len(tail) - left :] == whole[:left]:
+            return left
+        at = data.find(seek, at + 1)
+    return next((n for n in range(_SOUGHT_BYTES - 1, 0, -1) if data.endswith(form[:n])), 0)

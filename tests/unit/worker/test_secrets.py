@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -19,6 +20,7 @@ from worker_service.guarded_http.secrets import MAX_SECRET_BYTES, SecretProblem,
 from worker_service.settings import WorkerSettings
 
 HOST = "shop.example"
+LOOKING_SECONDS = 5.0
 VALUE = "s3cr3t/va+lue=\"ü'<&>"
 
 
@@ -210,6 +212,17 @@ def test_a_secret_cut_in_two_leaves_nothing_of_it(before: bytes, at: int) -> Non
     left = Redactor({"a": value}).data(before + value[:at].encode(), cut=True)
     assert len(left) <= len(before)
     assert before.startswith(left)
+
+
+def test_the_largest_secrets_take_no_long_time() -> None:
+    """A handler blocks all others while it looks; what is cut may end anywhere in a secret."""
+    value = "0123" * (MAX_SECRET_BYTES // 4 - 1) + "4567"
+    redactor = Redactor({f"n{n}": f"{n:02d}{value[2:]}" for n in range(20)})
+    data = (value[:-4] * 8)[:65_536].encode()
+    began = time.process_time()
+    redactor.data(data, cut=True)
+    redactor.value(["0123456789\\" * 4] * 1_400)
+    assert time.process_time() - began < LOOKING_SECONDS
 
 
 def test_without_a_secret_nothing_is_touched() -> None:

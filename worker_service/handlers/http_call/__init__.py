@@ -82,7 +82,7 @@ async def _secrets(payload: HttpCall, context: Context, place: str) -> dict[str,
     names = payload.secrets()
     if not names:
         return {}
-    host = httpx.URL(payload.url).host
+    host = httpx.URL(payload.url).raw_host.decode()
 
     def read() -> dict[str, str]:
         return {name: context.http.secrets.read(name, host) for name in names}

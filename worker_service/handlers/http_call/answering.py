@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -75,7 +76,9 @@ async def kept(answer: httpx.Response, hops: int, redactor: Redactor) -> dict[st
         "truncated": body.truncated,
     }
     room = MAX_RESULT_BYTES - ROOM_BYTES - len(json.dumps(head, ensure_ascii=False).encode())
-    shown_body = kept_body(answer, body, max_bytes=room, redactor=redactor)
+    # In a thread, because looking for many secrets in all of it may take long.
+    look = partial(kept_body, answer, body, max_bytes=room, redactor=redactor)
+    shown_body = await asyncio.to_thread(look) if redactor else look()
     return {
         **head,
         "body": shown_body.value,
