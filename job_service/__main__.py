@@ -3,10 +3,11 @@
 import asyncio
 import sys
 
-from job_service.app import make_stores, serve
+from job_service.app import serve
 from job_service.duties.make_partitions import MakePartitions
 from job_service.processes import Member, Processes
 from job_service.settings import JobServiceSettings
+from job_service.stores import make_stores
 from shared.runtime import failpoints, log
 from shared.runtime.serve import run
 from shared.runtime.settings import SettingsProblem, load

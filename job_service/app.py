@@ -3,9 +3,10 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from fastapi import FastAPI
 
@@ -58,31 +59,11 @@ from job_service.operations.release_attempts import ReleaseAttempts
 from job_service.operations.report_attempts import ReportAttempts
 from job_service.operations.rerun_job import RerunJob
 from job_service.operations.wait_for_cancels import WaitForCancels
-from job_service.postgres.bulk_actions import BulkActions
-from job_service.postgres.bulk_chunks import BulkChunks
-from job_service.postgres.claims import Claims
-from job_service.postgres.client_changes import ClientChanges
-from job_service.postgres.counts import Counts
-from job_service.postgres.database import Database
-from job_service.postgres.dead_letters import DeadLetters
-from job_service.postgres.deletion import Deletion
-from job_service.postgres.explaining import Explaining
-from job_service.postgres.feed import Feed
-from job_service.postgres.job_types import JobTypes
-from job_service.postgres.jobs import Jobs
-from job_service.postgres.leases import Leases, LeaseTerms
-from job_service.postgres.listing import Listing
-from job_service.postgres.nodes import Nodes
 from job_service.postgres.notifier import Notifier
-from job_service.postgres.overdue import Overdue
-from job_service.postgres.parked import Parked
-from job_service.postgres.partitions import Partitions
-from job_service.postgres.progress import Progress
 from job_service.postgres.readiness import database_problem
-from job_service.postgres.reaping import Reaping, ReapTerms
-from job_service.postgres.reports import Reports
 from job_service.processes import Member
 from job_service.settings import JobServiceSettings
+from job_service.stores import Stores, make_stores
 from shared.api import documents
 from shared.contracts.states import NodeRole
 from shared.kernel.clock import monotonic
@@ -90,40 +71,7 @@ from shared.runtime.periodic import Periodic
 from shared.runtime.serve import HttpServer, Stop
 from shared.runtime.settings import Limits
 
-DEFAULT_TIMEOUT_SECONDS = 300.0
-"""Where neither the job nor its type names a time."""
-
-DEADLINE_GRACE_SECONDS = 10.0
-"""The server ends an attempt this long after its time-out (R16)."""
-
 DEAD_NODES_KEPT_SECONDS = 86_400.0
-
-
-@dataclass(frozen=True)
-class Stores:
-    """The database, by aggregate."""
-
-    database: Database
-    jobs: Jobs
-    listing: Listing
-    explaining: Explaining
-    claims: Claims
-    leases: Leases
-    reports: Reports
-    changes: ClientChanges
-    deletion: Deletion
-    letters: DeadLetters
-    bulks: BulkActions
-    chunks: BulkChunks
-    nodes: Nodes
-    types: JobTypes
-    reaping: Reaping
-    overdue: Overdue
-    parked: Parked
-    progress: Progress
-    partitions: Partitions
-    counts: Counts
-    feed: Feed
 
 
 @dataclass(frozen=True)
@@ -148,57 +96,10 @@ class Operations:
     events: FeedEvents
 
 
-def make_stores(settings: JobServiceSettings) -> Stores:
-    """Connect the aggregates to one pool."""
-    database = Database(settings.database)
-    poison, retry = settings.poison, settings.retry
-    terms = LeaseTerms(poison.suspect_after, DEFAULT_TIMEOUT_SECONDS, DEADLINE_GRACE_SECONDS)
-    reap_terms = ReapTerms(
-        grace_seconds=settings.lease.grace,
-        amnesty_seconds=max(settings.lease.ttl, settings.lease.scheduler_ttl),
-        gap_seconds=settings.lease.gap_seconds,
-        suspect_after=poison.suspect_after,
-        poison_losses=poison.losses,
-    )
-    return Stores(
-        database=database,
-        jobs=Jobs(database, lookahead_seconds=settings.claim.lookahead),
-        listing=Listing(database),
-        explaining=Explaining(database, suspect_after=poison.suspect_after),
-        claims=Claims(
-            database,
-            lookahead_seconds=settings.claim.lookahead,
-            aged_after_seconds=settings.claim.aged_after,
-            look_after_seconds=settings.reconcile.passed_after,
-        ),
-        leases=Leases(database, terms),
-        reports=Reports(database, base_seconds=retry.base, cap_seconds=retry.cap),
-        changes=ClientChanges(
-            database,
-            default_timeout_seconds=DEFAULT_TIMEOUT_SECONDS,
-            deadline_grace_seconds=DEADLINE_GRACE_SECONDS,
-        ),
-        deletion=Deletion(database),
-        letters=DeadLetters(database),
-        bulks=BulkActions(database),
-        chunks=BulkChunks(database),
-        nodes=Nodes(database),
-        types=JobTypes(database),
-        reaping=Reaping(database, reap_terms),
-        overdue=Overdue(
-            database,
-            unplaced_seconds=settings.reconcile.unplaced_after,
-            regardless_seconds=settings.reconcile.regardless_after,
-            gap_seconds=settings.lease.gap_seconds,
-            base_seconds=retry.base,
-            cap_seconds=retry.cap,
-        ),
-        parked=Parked(database),
-        progress=Progress(database),
-        partitions=Partitions(database),
-        counts=Counts(database),
-        feed=Feed(database),
-    )
+class _Duty(Protocol):
+    EVERY_SECONDS: float
+
+    async def run_once(self) -> Mapping[str, int]: ...
 
 
 def make_operations(settings: JobServiceSettings, stores: Stores, bells: Bells) -> Operations:
@@ -270,29 +171,24 @@ def make_duties(settings: JobServiceSettings, stores: Stores, due: Doorbell) -> 
         keys_seconds=settings.retention.idempotency,
         nodes_seconds=DEAD_NODES_KEPT_SECONDS,
     )
-    reap = Reap(stores.reaping, due)
-    reconcile = Reconcile(stores.overdue, due)
-    end_overdue = EndOverdue(stores.overdue, due, uniform=random.random)
-    expire = Expire(stores.overdue)
-    fold = FoldCounts(stores.counts)
-    partitions = MakePartitions(stores.partitions)
-    retain = Retain(
-        stores.partitions, stores.parked, stores.reaping, stores.deletion, stores.bulks, keep
-    )
-    paused = TakeBackPaused(stores.types)
-    bulk = RunBulkActions(
-        stores.chunks, due, chunk=settings.bulk.chunk, rounds=settings.bulk.locked_rounds
-    )
+    duties: dict[str, _Duty] = {
+        "reap": Reap(stores.reaping, due),
+        "reconcile": Reconcile(stores.overdue, due),
+        "end_overdue": EndOverdue(stores.overdue, due, uniform=random.random),
+        "expire": Expire(stores.overdue),
+        "fold_counts": FoldCounts(stores.counts),
+        "make_partitions": MakePartitions(stores.partitions),
+        "retain": Retain(
+            stores.partitions, stores.parked, stores.reaping, stores.deletion, stores.bulks, keep
+        ),
+        "take_back_paused": TakeBackPaused(stores.types),
+        "run_bulk_actions": RunBulkActions(
+            stores.chunks, due, chunk=settings.bulk.chunk, rounds=settings.bulk.locked_rounds
+        ),
+    }
     return [
-        Periodic("reap", reap.run_once, every_seconds=reap.EVERY_SECONDS),
-        Periodic("reconcile", reconcile.run_once, every_seconds=reconcile.EVERY_SECONDS),
-        Periodic("end_overdue", end_overdue.run_once, every_seconds=end_overdue.EVERY_SECONDS),
-        Periodic("expire", expire.run_once, every_seconds=expire.EVERY_SECONDS),
-        Periodic("fold_counts", fold.run_once, every_seconds=fold.EVERY_SECONDS),
-        Periodic("make_partitions", partitions.run_once, every_seconds=partitions.EVERY_SECONDS),
-        Periodic("retain", retain.run_once, every_seconds=retain.EVERY_SECONDS),
-        Periodic("take_back_paused", paused.run_once, every_seconds=paused.EVERY_SECONDS),
-        Periodic("run_bulk_actions", bulk.run_once, every_seconds=bulk.EVERY_SECONDS),
+        Periodic(name, duty.run_once, every_seconds=duty.EVERY_SECONDS)
+        for name, duty in duties.items()
     ]
 
 

@@ -20,9 +20,6 @@ class Progress:
         self._told = ""
 
     def __enter__(self) -> Self:
-        if self._show.draws:
-            self._bar = _bar(self._show)
-            self._bar.start()
         return self
 
     def __exit__(
@@ -31,16 +28,23 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the bar as it stands, for something else to be written; the next one begins anew."""
         if self._bar is not None:
             self._bar.stop()
+        self._bar = self._task = None
 
     def tell(self, what: str, done: float, total: float | None, *, note: str = "") -> None:
         """It has come so far; `total` None: nobody knows of how much."""
         what, note = clean(what), clean(note)
-        if self._bar is None:
+        if not self._show.draws:
             self._line(what, done, total, note)
             return
-        if self._task is None:
+        if self._bar is None or self._task is None:
+            self._bar = _bar(self._show)
+            self._bar.start()
             self._task = self._bar.add_task(what, total=total, note=note)
         self._bar.update(self._task, completed=done, total=total, note=note)
 

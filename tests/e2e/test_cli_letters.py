@@ -99,20 +99,42 @@ def test_one_letter_is_retried_and_one_is_given_up(punctual: Punctual, stack: Ru
     assert punctual.json("dlq", "abandon", second)["status"] == "ABANDONED"
 
 
+def test_a_watch_shows_how_far_a_handler_is_and_its_log(
+    punctual: Punctual, stack: RunningStack
+) -> None:
+    job = stack.create("TELLER", payload={"seconds": 4.0})["jobId"]
+    drawn, code = _drawn(punctual, "job", "watch", job)
+    assert code == 0
+    assert "━" in drawn
+    assert "3/10" in drawn
+    (line,) = punctual.json("job", "log", job)
+    assert (line["attempt"], line["level"], line["text"]) == (1, "info", "three parts are done")
+    assert "three parts are done" in punctual.text("job", "log", job)
+    again = stack.create("TELLER", payload={"seconds": 4.0})["jobId"]
+    said = punctual.run("job", "watch", again).stderr
+    assert said == "punctual: progress: 3 of 10 parts\n"
+
+
 def test_a_progress_bar_is_drawn_on_a_terminal(punctual: Punctual, stack: RunningStack) -> None:
     name = f"bar {uuid4().hex}"
     dead(stack, 2, name)
+    drawn, code = _drawn(punctual, "dlq", "abandon", "--name", name, "--watch")
+    assert code == 0
+    assert "━" in drawn
+    assert "2/2" in drawn
+
+
+def _drawn(punctual: Punctual, *words: str) -> tuple[str, int]:
+    """What a terminal gets on standard error, and the exit code."""
     mine, its = pty.openpty()
-    words = [str(PUNCTUAL), "dlq", "abandon", "--name", name, "--watch"]
     with subprocess.Popen(
-        words, env=punctual.environ, stdout=subprocess.PIPE, stderr=its
+        [PUNCTUAL, *words], env=punctual.environ, stdout=subprocess.DEVNULL, stderr=its
     ) as process:
         os.close(its)
         drawn = _all_of(mine)
-        assert process.wait(LIMIT_SECONDS) == 0
+        code = process.wait(LIMIT_SECONDS)
     os.close(mine)
-    assert "━" in drawn
-    assert "2/2" in drawn
+    return drawn, code
 
 
 def _all_of(terminal: int) -> str:

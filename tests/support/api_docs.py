@@ -19,6 +19,7 @@ from job_service import app as job_service
 from job_service.operations.change_by_client import Bells
 from job_service.operations.doorbell import Doorbell
 from job_service.settings import JobServiceSettings
+from job_service.stores import make_stores
 from scheduler_service.api import routes as scheduler_service
 from shared.api.documents import internal_document, public_document
 from shared.contracts import dispatch, events
@@ -193,7 +194,7 @@ def _example(value: bytes, headers: list[tuple[str, bytes]]) -> Document:
 def _job_service() -> FastAPI:
     """As it is served; it connects to nothing."""
     settings = JobServiceSettings()
-    stores = job_service.make_stores(settings)
+    stores = make_stores(settings)
     bells = Bells(due=Doorbell(), cancels=Doorbell())
     return job_service.make_app(stores, job_service.make_operations(settings, stores, bells))
 

@@ -15,13 +15,14 @@ from uuid import UUID
 
 import asyncpg
 
-from job_service.app import Operations, Stores, make_duties, make_operations, make_stores
+from job_service.app import Operations, make_duties, make_operations
 from job_service.domain.job import Job, NewJob
 from job_service.domain.priority import band_of
 from job_service.operations.change_by_client import Bells
 from job_service.operations.doorbell import Doorbell
 from job_service.postgres.database import Database, Raw
 from job_service.settings import JobServiceSettings
+from job_service.stores import Stores, make_stores
 from shared.contracts.claims import Claimed, ClaimReply, ClaimRequest
 from shared.contracts.leases import Lease, LeaseItem, LeaseReply, LeaseRequest, ReleaseRequest
 from shared.contracts.nodes import AttemptRef, DeclaredType, RegisterNode

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, TypeVar
 
-from job_service.app import Operations, make_operations, make_stores
+from job_service.app import Operations, make_operations
 from job_service.operations.outcomes import Unknown
 from job_service.postgres.database import Database, Unit
+from job_service.stores import make_stores
 from tests.support.job_service import Service
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from punctual.cli import values
 from punctual.cli.connection import HERE, Connection
 from punctual.cli.jobs.shapes import JobId, job_path, many_jobs, one_job, transitions
 from punctual.cli.problems import DONE, BadInput
-from punctual.cli.show import Fields, local
+from punctual.cli.show import Fields, Table, local
 
 
 def get(job_id: JobId, /, *, to: Connection = HERE) -> int:
@@ -26,6 +26,16 @@ def history(job_id: JobId, /, *, to: Connection = HERE) -> int:
     with to.open() as client:
         rows = client.get(path)
     to.show(rows, transitions(rows))
+    return DONE
+
+
+def log(job_id: JobId, /, *, to: Connection = HERE) -> int:
+    """Show what a job's handler has logged, attempt by attempt."""
+    path = f"{job_path(values.job_id(job_id))}/log"
+    with to.open() as client:
+        lines = client.get(path)
+    rows = [[local(one["at"]), one["attempt"], one["level"], one["text"]] for one in lines]
+    to.show(lines, Table(["AT", "ATTEMPT", "LEVEL", "TEXT"], rows, "Its handler logged nothing."))
     return DONE
 
 

@@ -31,9 +31,13 @@ class Watch:
         self._clock, self._sleep = clock, sleep
 
     def until_settled(
-        self, limit_seconds: float | None, each: Callable[[Row], None] | None = None
+        self,
+        limit_seconds: float | None,
+        each: Callable[[Row], None] | None = None,
+        far: Callable[[Row], None] | None = None,
     ) -> dict[str, Any]:
-        """The job when it has settled. `each` is called with every transition, oldest first.
+        """The job when it has settled. `each` is called with every transition, oldest first; `far` with how far
+        its handler says that it is, while it runs.
 
         Raises:
             WaitedEnough: it has not settled after `limit_seconds`.
@@ -51,8 +55,16 @@ class Watch:
                 return job
             if left is not None and left <= 0:
                 raise self._enough(job, limit_seconds)
+            if far is not None and job["status"] == "RUNNING":
+                self._tell_progress(far, left)
             self._sleep(pause if left is None else min(pause, left))
             pause = min(pause * 1.5, LOOK_EVERY_MOST_SECONDS)
+
+    def _tell_progress(self, far: Callable[[Row], None], left: float | None) -> None:
+        rows = self._client.get(f"{job_path(self._job_id)}/executions", within=left)
+        progress = rows[-1].get("progress") if rows else None
+        if progress is not None:
+            far(progress)
 
     def _tell(
         self, told: int, version: int, each: Callable[[Row], None], left: float | None

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from punctual.cli import values
 from punctual.cli.connection import HERE, Connection
 from punctual.cli.jobs.shapes import JobId
+from punctual.cli.progress import Progress
 from punctual.cli.show import Show, local
 
 
@@ -19,7 +20,7 @@ def watch(
     ] = None,
     to: Connection = HERE,
 ) -> int:
-    """Print a job's transitions as they come, until it has settled.
+    """Print a job's transitions as they come, and its progress, until it has settled.
 
     The exit code says how it ended. With --json the one document comes at
     the end: the job and its history.
@@ -29,14 +30,18 @@ def watch(
     show = to.show
     seen: list[dict[str, Any]] = []
 
-    def tell(row: dict[str, Any]) -> None:
-        seen.append(row)
-        _line(row, show)
-
-    with to.open() as client:
+    with to.open() as client, Progress(show) as bar:
         from punctual.cli.jobs.settle import Watch, verdict
 
-        job = Watch(client, job_id).until_settled(limit, tell)
+        def tell(row: dict[str, Any]) -> None:
+            bar.leave()
+            seen.append(row)
+            _line(row, show)
+
+        def far(progress: dict[str, Any]) -> None:
+            bar.tell("progress", progress["done"], progress["total"], note=progress["note"])
+
+        job = Watch(client, job_id).until_settled(limit, tell, None if show.as_json else far)
     if show.as_json:
         show({"job": job, "history": seen}, "")
     return verdict(job, show)
