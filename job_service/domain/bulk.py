@@ -1,4 +1,4 @@
-"""Bulk actions: what is done to all dead letters that match a filter (ADR 0014)."""
+"""Bulk actions: what is done to all dead letters that match a filter (ADR 0013)."""
 
 from dataclasses import dataclass
 from datetime import datetime

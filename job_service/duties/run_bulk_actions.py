@@ -1,4 +1,4 @@
-"""Bulk actions: the jobs of each that is open are dealt with in chunks, the actions in turn (ADR 0014).
+"""Bulk actions: the jobs of each that is open are dealt with in chunks, the actions in turn (ADR 0013).
 
 A chunk that the database refuses is halved until the job that is to blame is alone, so that it fails alone; one
 that needs what somebody keeps locked is left for a later round.

@@ -1,7 +1,7 @@
 """One chunk of a bulk action: a transaction that holds the action's row locked from its first statement on.
 
 All that it does is committed together: the transitions, what the report says of each job, how far the action
-has come. So whoever dies in the middle has done nothing, and the next one goes on from there (ADR 0014).
+has come. So whoever dies in the middle has done nothing, and the next one goes on from there (ADR 0013).
 """
 
 from collections.abc import Sequence

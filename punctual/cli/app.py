@@ -22,9 +22,6 @@ app.command("punctual.cli.jobs:app", name="job", help="Create, read and steer jo
 app.command(
     "punctual.cli.dlq:app", name="dlq", help="Dead letters, bulk actions over them, parked records."
 )
-app.command(
-    "punctual.cli.limits:app", name="limits", help="How many jobs run at once, and how often."
-)
 app.command("punctual.cli.nodes:app", name="node", help="Schedulers and workers.")
 app.command("punctual.cli.workers:app", name="worker", help="Workers: list them, let one drain.")
 app.command("punctual.cli.job_types:app", name="type", help="Job types: what workers can run.")

@@ -172,8 +172,6 @@ def test_an_action_is_stopped(punctual: Punctual) -> None:
         (["dlq", "parked", "drop", "x"], "parked record"),
         (["worker", "drain", "17"], "worker list"),
         (["worker", "drain", NO_SUCH], NO_SUCH),
-        (["limits", "set", "type:DUMMY"], "--max-running"),
-        (["limits", "set", "type:DUMMY", "--rate", "fast"], "100/10s"),
     ],
 )
 def test_what_cannot_be_done_is_said(punctual: Punctual, words: list[str], hint: str) -> None:

@@ -25,7 +25,7 @@ CREATE INDEX unsuccessful_type ON unsuccessful (job_type, job_id) WHERE status =
 CREATE INDEX unsuccessful_reason ON unsuccessful (reason, job_id) WHERE status = 'FAILED'
 """
 
-# One row for each action, one for each job that matched when it began (ADR 0014). The rows of an action are
+# One row for each action, one for each job that matched when it began (ADR 0013). The rows of an action are
 # changed only by who holds its own row locked.
 BULK = """
 CREATE TABLE bulk_actions (
