@@ -11,6 +11,7 @@ from uuid import UUID
 from job_service.domain.bulk import BulkVerb
 from job_service.domain.wanted import Change
 from shared.contracts.leases import DeclineReason, LeaseItem, LeaseRequest
+from shared.contracts.reports import FAILURES
 from shared.contracts.states import JobStatus as S
 from shared.contracts.states import Outcome
 from tests.support.given import Actors
@@ -97,9 +98,16 @@ async def dead_letter(actors: Actors) -> UUID:
     return await _ends(actors, await _running(actors), Outcome.FAILED, retry=False)
 
 
-async def timed_out_by_its_worker(actors: Actors) -> UUID:
-    job_id = await _running(actors)
-    return await _ends(actors, job_id, Outcome.FAILED, reason="timeout", retry=False)
+def failed_because(reason: str, *, asked: bool = False) -> Make:
+    """Its worker says why; a client may have asked for its cancel before."""
+
+    async def make(actors: Actors) -> UUID:
+        job_id = await _running(actors)
+        if asked:
+            await actors.service.operations.change.cancel(job_id)
+        return await _ends(actors, job_id, Outcome.FAILED, reason=reason, retry=False)
+
+    return make
 
 
 async def retried_by_hand(actors: Actors) -> UUID:
@@ -314,7 +322,8 @@ EVERY_KIND: dict[str, Make] = {
     "failed and tried again": failed_and_tried_again,
     "failing": failing,
     "dead letter": dead_letter,
-    "timed out by its worker": timed_out_by_its_worker,
+    **{f"failed: {reason}": failed_because(reason) for reason in FAILURES},
+    **{f"asked, failed: {reason}": failed_because(reason, asked=True) for reason in FAILURES},
     "retried by hand": retried_by_hand,
     "abandoned": abandoned,
     "retried in bulk": in_bulk(BulkVerb.RETRY),

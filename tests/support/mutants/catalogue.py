@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from tests.support.mutants import (
-    of_calls,
     of_bulk,
+    of_calls,
     of_changes,
     of_creates,
     of_credits,
