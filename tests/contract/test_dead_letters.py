@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 
 LETTERS, BULKS = "/api/v1/dead-letters", "/api/v1/bulk-actions"
 PARKED, NODES = "/api/v1/parked-records", "/api/v1/nodes"
-NOBODY = str(uuid4())
+NOBODY = "0198f3b2-7c1a-7000-8000-00000000dead"
 BULK_MEMBERS = {
     *("bulkActionId", "action", "filter", "dryRun", "mostJobs", "state"),
     *("matched", "done", "skipped", "failed", "left"),
