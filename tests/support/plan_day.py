@@ -1,6 +1,7 @@
 """A day of job_service, with some of everything that it does, for `test_plans.py` to judge."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
 from job_service.domain.credits import Credits
@@ -17,6 +18,7 @@ from shared.contracts.claims import Claimed, ClaimRequest, Published
 from shared.contracts.events import EventsRequest, FeedEvent
 from shared.contracts.leases import Decision, DeclineReason, Lease, LeaseItem, LeaseRequest
 from shared.contracts.nodes import AskCancels, Position, Renew
+from shared.contracts.progress import AttemptTells, Line
 from shared.contracts.states import JobStatus, Outcome
 from shared.kernel.ids import new_id
 from tests.support.job_service import (
@@ -39,6 +41,7 @@ LONG_LINE = "a key with a long line"
 LINE, LINE_BATCH = 10_000, 1_000
 KEYED = "KEYED"
 
+SAID = Line(at=datetime(2026, 1, 1, tzinfo=UTC), level="info", text="half done")
 LOCK_ONE = "SELECT FROM jobs WHERE id = $1 FOR UPDATE"
 
 
@@ -206,6 +209,9 @@ class Day:
         await service.stores.jobs.history_of(leases[0].job_id)
         (execution,) = await service.stores.jobs.executions_of(job.id)
         assert await service.stores.jobs.execution(execution["id"])
+        told = [AttemptTells(job_id=x.job_id, attempt=x.attempt, lines=[SAID]) for x in leases]
+        assert await service.stores.progress.tell(self._worker, told) == len(told)
+        assert await service.stores.progress.log_of(leases[0].job_id)
         assert await service.stores.jobs.executions_before(new_id(), 1)
         self._judge(1)
         await service.stores.nodes.list(new_id(), 50)
