@@ -55,8 +55,6 @@ from worker_service.retry_policy import Steps as Steps
 MAX_COUNT = 2**63 - 1
 """Of what progress counts."""
 MAX_NOTE_CHARS = 200
-MAX_CONCURRENCY = 100_000
-"""Of a type's `concurrency`: as many as a worker may have slots."""
 DEFAULT_TIMEOUT_SECONDS = 300.0
 """For a type that names no time (DESIGN section 3)."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
@@ -156,7 +154,7 @@ class Context:
 Handler = Callable[[Any, Context], Awaitable[Any] | Any]
 
 
-Lane = Literal["async", "thread", "process"]
+Lane = Literal["async", "thread"]
 InDoubt = Literal["stop", "continue"]
 ANY_FAILURE = RetryPolicy()
 """Every failure is tried again, after the wait that job_service is set to."""
@@ -176,7 +174,6 @@ class JobType:
     max_running: int | None = None
     passes_key: bool = False
     retry: RetryPolicy = ANY_FAILURE
-    concurrency: int | None = None
     in_doubt: InDoubt = "continue"
 
     def read(self, payload: JsonValue) -> BaseModel:
@@ -200,7 +197,6 @@ def job_type(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     lane: Lane | None = None,
     retry: RetryPolicy = ANY_FAILURE,
-    concurrency: int | None = None,
     max_running: int | None = None,
     passes_key: bool = False,
     in_doubt: InDoubt = "continue",
@@ -209,9 +205,8 @@ def job_type(
 
     `timeout_seconds`: for jobs that name no time of their own, above 0 to a week.
     `lane`: where it runs. `async` (what an `async def` gets) is one event loop for all, so it must not block;
-    `thread` (what a plain `def` gets); `process`, for code that blocks, crashes or holds the interpreter.
+    `thread` is what a plain `def` gets.
     `retry`: when a failed attempt is tried again.
-    `concurrency`: at most so many at once in one worker (1 to 100,000; None: as many as there are slots).
     `max_running`: at most so many with workers at once, over all workers (1 to a million; None: no limit).
     `passes_key`: while a failed job waits for its next try, others of its ordering key may run.
     `in_doubt`: what happens when the worker has not heard from job_service for as long as its lease lasts, so
@@ -229,8 +224,8 @@ def job_type(
         )
     if not 0 < timeout_seconds <= 604_800:
         raise ValueError(f"{name}: timeout_seconds is above 0 and at most 604800")
-    _check_limit(name, "max_running", max_running, MAX_RUNNING)
-    _check_limit(name, "concurrency", concurrency, MAX_CONCURRENCY)
+    if max_running is not None and not 1 <= max_running <= MAX_RUNNING:
+        raise ValueError(f"{name}: max_running is 1 to {MAX_RUNNING}, or None")
     if in_doubt not in get_args(InDoubt):
         raise ValueError(f"{name}: in_doubt is stop or continue, not {in_doubt!r}")
     schema = _schema_of(name, payload)
@@ -246,16 +241,10 @@ def job_type(
             max_running=max_running,
             passes_key=passes_key,
             retry=retry,
-            concurrency=concurrency,
             in_doubt=in_doubt,
         )
 
     return declare
-
-
-def _check_limit(name: str, what: str, limit: int | None, most: int) -> None:
-    if limit is not None and not 1 <= limit <= most:
-        raise ValueError(f"{name}: {what} is 1 to {most}, or None")
 
 
 def _schema_of(name: str, payload: type[BaseModel]) -> dict[str, JsonValue]:
@@ -269,7 +258,7 @@ def _schema_of(name: str, payload: type[BaseModel]) -> dict[str, JsonValue]:
 
 def _lane_of(name: str, lane: Lane | None, run: Handler) -> Lane:
     if lane not in (None, *get_args(Lane)):
-        raise ValueError(f"{name}: lane is async, thread or process, not {lane!r}")
+        raise ValueError(f"{name}: lane is async or thread, not {lane!r}")
     is_async = inspect.iscoroutinefunction(run)
     if lane == "async" and not is_async:
         raise ValueError(f"{name}: the lane async takes an async def")
