@@ -9,6 +9,7 @@ from job_service.domain.letters import LetterWish
 from job_service.domain.listed import BEYOND
 from job_service.duties.run_bulk_actions import WALK_ROWS
 from job_service.operations.problems import NotDrainable
+from job_service.postgres import bulk_chunks
 from shared.contracts.states import Outcome
 from shared.kernel.ids import new_id
 from tests.support.job_service import Service, end_of
@@ -30,6 +31,10 @@ class Judge(Protocol):
     def __call__(self, answer: int, *, of: dict[str, int] | None = None) -> None: ...
 
 
+OF_MANY = {bulk_chunks.RETRY: 2 * BATCH}
+"""While statistics say that there are no letters, PostgreSQL 15 looks each up in an index of all of them."""
+
+
 class LettersOfADay:
     """Lists of each kind; a batch of a type of its own is retried, abandoned, exported; all is forgotten."""
 
@@ -48,7 +53,7 @@ class LettersOfADay:
         service = self._service
         for wish in (LetterWish(), LetterWish(reason="failed"), LetterWish(job_type=LETTERS)):
             await service.stores.letters.page(wish, below=None, limit=BATCH)
-            self._judge(BATCH)
+            self._judge(BATCH, of=OF_MANY)
         for verb, which in DEALT_WITH:
             await self._some()
             new = NewBulk(new_id(), verb, LetterWish(**which), False, BATCH, str(new_id()), b"")
@@ -56,9 +61,9 @@ class LettersOfADay:
             await service.operations.bulk.begin(new)
             self._judge(1)
             while (counts := await service.duty("run_bulk_actions"))["more"]:
-                self._judge(WALK_ROWS if counts["matched"] else BATCH)
+                self._judge(WALK_ROWS if counts["matched"] else BATCH, of=OF_MANY)
             await service.stores.bulks.report(new.id, below=BEYOND, outcome="done", limit=BATCH)
-            self._judge(BATCH)
+            self._judge(BATCH, of=OF_MANY)
         await self._bulks()
         await service.operations.drain.drain(self._worker)
         with suppress(NotDrainable):
@@ -75,7 +80,7 @@ class LettersOfADay:
         await store.stop(new.id)
         assert await store.get(new.id)
         await store.list(BEYOND, BATCH)
-        self._judge(BATCH)
+        self._judge(BATCH, of=OF_MANY)
         while forgotten := await store.forget(-60.0, BATCH):
             self._judge(forgotten)
 
@@ -88,4 +93,4 @@ class LettersOfADay:
         leases = await service.lease(self._worker, claimed)
         ends = [end_of(lease, Outcome.FAILED, retry=False) for lease in leases]
         await service.report(self._worker, ends=ends)
-        self._judge(BATCH)
+        self._judge(BATCH, of=OF_MANY)
